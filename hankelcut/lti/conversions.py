@@ -1,0 +1,137 @@
+"""Conversions between diagonal, conjugate-closed, real and dense systems."""
+
+from dataclasses import replace
+
+from hankelcut import _array
+from hankelcut._errors import IllConditionedError
+from hankelcut._typing import Array
+from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.state_space import StateSpace
+
+__all__ = ["conjugate_closure", "diagonalize", "real_form", "to_dense"]
+
+# Eigenvector matrices worse than this lose more than half of the digits.
+_MAX_EIGENVECTOR_CONDITION_SQUARED_EPS = 1.0
+
+
+def conjugate_closure(system: DiagonalStateSpace) -> DiagonalStateSpace:
+    r"""Return the system with poles [lambda; conj lambda] that a real readout is.
+
+    Parameters
+    ----------
+    system : DiagonalStateSpace
+        n states with readout "real" or "twice_real".
+
+    Returns
+    -------
+    DiagonalStateSpace
+        2 n states, readout "complex", B = [B; conj B] and C = kappa [C, conj C]: the
+        same (real) input-output map.
+
+    Raises
+    ------
+    InvalidSystemError
+        If the readout is "complex".
+    """
+    xp = _array.namespace(system.B)
+    gain = system.readout_gain
+    return DiagonalStateSpace(
+        xp.concat([system.exponents, xp.conj(system.exponents)], axis=-1),
+        xp.concat([system.B, xp.conj(system.B)], axis=-2),
+        gain * xp.concat([system.C, xp.conj(system.C)], axis=-1),
+        system.D,
+        system.time,
+    )
+
+
+def real_form(system: DiagonalStateSpace) -> StateSpace:
+    """Return the real system, in [Re x; Im x], of a diagonal one with a real readout.
+
+    Parameters
+    ----------
+    system : DiagonalStateSpace
+        n states with readout "real" or "twice_real" (for inputs that are real).
+
+    Returns
+    -------
+    StateSpace
+        2 n real states with the same input-output map.
+
+    Raises
+    ------
+    InvalidSystemError
+        If the readout is "complex".
+    """
+    xp = _array.namespace(system.B)
+    gain = 2 * system.readout_gain
+    poles = system.poles
+    real, imag = _diagonal(xp.real(poles)), _diagonal(xp.imag(poles))
+    upper = xp.concat([real, -imag], axis=-1)
+    A = xp.concat([upper, xp.concat([imag, real], axis=-1)], axis=-2)
+    B = xp.concat([xp.real(system.B), xp.imag(system.B)], axis=-2)
+    C = gain * xp.concat([xp.real(system.C), -xp.imag(system.C)], axis=-1)
+    return StateSpace(A, B, C, system.D, system.time)
+
+
+def to_dense(system: StateSpace | DiagonalStateSpace) -> StateSpace:
+    """Return the same input-output map as a dense system.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        A dense system is returned as it is; a diagonal one with a real readout becomes
+        the real system of `real_form`, another one keeps its complex states.
+    """
+    if isinstance(system, StateSpace):
+        return system
+    if system.readout != "complex":
+        return real_form(system)
+    return StateSpace(
+        _diagonal(system.poles), system.B, system.C, system.D, system.time
+    )
+
+
+def diagonalize(system: StateSpace) -> DiagonalStateSpace:
+    r"""Return the same system in its eigenvectors, readout "complex".
+
+    Parameters
+    ----------
+    system : StateSpace
+        Dense system with n states and a full set of eigenvectors.
+
+    Returns
+    -------
+    DiagonalStateSpace
+        n complex modes, :math:`B = X^{-1}B`, :math:`C = CX`; eigenvectors have norm 1.
+
+    Raises
+    ------
+    IllConditionedError
+        If the condition number of the eigenvectors is above 1/sqrt(u): the system is
+        defective or nearly so and has no accurate diagonal form.
+    InvalidSystemError
+        If an entry is NaN or infinite.
+    """
+    _array.require_finite("diagonalize", A=system.A, B=system.B, C=system.C)
+    xp = _array.namespace(system.A)
+    poles, X = xp.linalg.eig(system.A)
+    poles, X = _array.to_complex(poles), _array.to_complex(X)
+    if 0 not in X.shape:
+        singular = xp.linalg.svdvals(X)
+        worst = float(xp.max(singular[..., 0] / singular[..., -1]))
+        if not worst**2 * _array.eps(X) < _MAX_EIGENVECTOR_CONDITION_SQUARED_EPS:
+            msg = (
+                f"diagonalize: the eigenvectors have condition number {worst:.2g}, "
+                f"need less than {_array.eps(X) ** -0.5:.2g}: the state matrix is "
+                "(nearly) defective; keep the dense system"
+            )
+            raise IllConditionedError(msg)
+    B = xp.linalg.solve(X, _array.to_complex(system.B))
+    diagonal = DiagonalStateSpace.from_poles(
+        poles, B, _array.to_complex(system.C) @ X, time=system.time
+    )
+    return replace(diagonal, D=system.D)
+
+
+def _diagonal(values: Array) -> Array:
+    return values[..., :, None] * _array.eye(values.shape[-1], values)
