@@ -1,0 +1,23 @@
+"""How to make a linear system smaller, and by how much that is wrong."""
+
+from hankelcut.reduction.balanced_truncation import balanced_truncation, truncate
+from hankelcut.reduction.balancing import Balancing, StateMap, balance
+from hankelcut.reduction.order_selection import (
+    HankelSpectrum,
+    OrderSelection,
+    OrderTarget,
+)
+from hankelcut.reduction.result import Certificate, ReductionResult
+
+__all__ = [
+    "Balancing",
+    "Certificate",
+    "HankelSpectrum",
+    "OrderSelection",
+    "OrderTarget",
+    "ReductionResult",
+    "StateMap",
+    "balance",
+    "balanced_truncation",
+    "truncate",
+]

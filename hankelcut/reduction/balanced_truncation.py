@@ -1,0 +1,327 @@
+"""Balanced truncation of dense and diagonal systems."""
+
+import warnings
+from dataclasses import replace
+
+from hankelcut import _array
+from hankelcut._errors import NumericalWarning, UnstableSystemError
+from hankelcut._typing import Array
+from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.gramians import GramianMethod
+from hankelcut.lti.stability import stability_margin
+from hankelcut.lti.state_space import StateSpace
+from hankelcut.lti.time_domain import Continuous
+from hankelcut.reduction.balancing import Balancing, StateMap, balance
+from hankelcut.reduction.diagonal_truncation import Modes, truncate_to_modes
+from hankelcut.reduction.order_selection import OrderSelection, OrderTarget
+from hankelcut.reduction.result import ReductionResult
+
+__all__ = ["balanced_truncation", "truncate"]
+
+# Exponent of the modes that pad the shorter items of a batch: abs(pole) = 1/e.
+_PADDING_EXPONENT = -1.0
+
+
+def balanced_truncation(
+    system: StateSpace | DiagonalStateSpace,
+    *,
+    order: int | None = None,
+    error_tol: float | None = None,
+    energy_tol: float | None = None,
+    map: StateMap = "real",
+    gramians: GramianMethod = "structured",
+    storage_eps: float | None = None,
+) -> ReductionResult:
+    r"""Reduce a stable system by square-root balanced truncation.
+
+    The reduced system is stable and
+    :math:`\sigma_{r+1} \le \|G - G_r\|_\infty \le 2\sum_{k>r}\sigma_k`.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        Stable system; a stack of systems gets one common order, the largest needed.
+    order : int, optional
+        Number of states to keep (stored complex states of a diagonal system).
+    error_tol : float, optional
+        Instead: largest admissible H-infinity error bound, absolute.
+    energy_tol : float, optional
+        Instead: largest discarded share of the sum of the Hankel singular values.
+    map : {"real", "complex"}
+        For diagonal systems with a real readout: balance the real input-output map
+        (default, never a worse bound) or the complex states (ablation).
+    gramians : {"structured", "closed_form"}
+        For diagonal systems: factors right to the last singular value (default), or
+        from closed-form Gramians, faster for many inputs, with a bound that includes
+        what rounding may hide.
+    storage_eps : float, optional
+        Machine epsilon of the arithmetic that will store a reduced diagonal system;
+        that of the system by default. Its poles are kept apart accordingly.
+
+    Returns
+    -------
+    ReductionResult
+        The reduced system, all Hankel singular values, the bound and the projections.
+
+    Raises
+    ------
+    ValueError
+        If not exactly one target is given or it is out of range.
+    InvalidSystemError
+        If an entry is NaN or infinite.
+    UnstableSystemError
+        If the system is not stable, or an order inside a tie of a continuous system
+        leaves a pole on the stability boundary.
+    ToleranceNotAttainableError
+        If no order meets a tolerance; names the best attainable value.
+    IllConditionedError
+        If a reduced diagonal system cannot be stored accurately as one.
+
+    Warns
+    -----
+    NumericalWarning
+        If a fixed order cuts inside a tie of equal values or exceeds the numerical
+        rank.
+
+    Notes
+    -----
+    **Method.** Tombs & Postlethwaite, Int. J. Control 46, 1987, p. 1319: Gramian
+    factors, SVD of their product, square-root projections. Diagonal systems with a real
+    readout are balanced as the real systems of 2 n states that they are, and brought
+    back to one stored state per conjugate pair or real pole.
+    **Numerical aspects.** See `hankelcut.lti.gramian_factors`.
+
+    Examples
+    --------
+    >>> import hankelcut as hc
+    >>> A, B, C = [[-1.0, 0.0], [0.0, -50.0]], [[1.0], [1.0]], [[1.0, 1.0]]
+    >>> result = hc.balanced_truncation(hc.StateSpace(A, B, C), error_tol=0.05)
+    >>> result.order, bool(result.error_bound < 0.05)
+    (1, True)
+    """
+    caller = "balanced_truncation"
+    target = OrderTarget(order=order, error_tol=error_tol, energy_tol=energy_tol)
+    balancing = balance(system, map=map, gramians=gramians, caller=caller)
+    result = truncate(balancing, system, target, storage_eps=storage_eps, caller=caller)
+    if target.order is not None:
+        for note in result.warnings:
+            warnings.warn(f"{caller}: {note}", NumericalWarning, stacklevel=2)
+    return result
+
+
+def truncate(
+    balancing: Balancing,
+    full: StateSpace | DiagonalStateSpace,
+    target: OrderTarget,
+    *,
+    storage_eps: float | None = None,
+    caller: str = "truncate",
+) -> ReductionResult:
+    """Cut a balanced system to the order of a target.
+
+    Parameters
+    ----------
+    balancing : Balancing
+        What `balance` made of the system.
+    full : StateSpace or DiagonalStateSpace
+        The system itself.
+    target : OrderTarget
+        What decides the order.
+    storage_eps : float, optional
+        As in `balanced_truncation`.
+    caller : str
+        Name for messages.
+
+    Returns
+    -------
+    ReductionResult
+        As `balanced_truncation`, without Python warnings: they are in `warnings`.
+    """
+    if isinstance(full, DiagonalStateSpace):
+        eps = _array.eps(full.B) if storage_eps is None else storage_eps
+        return _truncate_diagonal(balancing, full, target, eps, caller)
+    return _truncate_dense(balancing, full, target, caller)
+
+
+def _truncate_dense(
+    balancing: Balancing, full: StateSpace, target: OrderTarget, caller: str
+) -> ReductionResult:
+    items = _array.batch_indices(full)
+    spectra = [balancing[index].spectrum() for index in items]
+    selections = [target.select(spectrum, caller) for spectrum in spectra]
+    order = max((selection.order for selection in selections), default=0)
+    # Items of a lower rank get silent states beyond it.
+    kept = [min(order, spectrum.numerical_rank) for spectrum in spectra]
+    selections = [
+        chosen if chosen.order == k else OrderTarget(order=k).select(spectrum, caller)
+        for chosen, spectrum, k in zip(selections, spectra, kept, strict=True)
+    ]
+    reduced, T, W = _project(balancing, full, order, kept)
+    margin = stability_margin(reduced)
+    xp = _array.namespace(margin)
+    if order > 0 and not bool(xp.all(margin > 0)):
+        msg = (
+            f"{caller}: the model of order {order} is not asymptotically stable (its "
+            "order cuts inside a tie of Hankel singular values); choose an order at a "
+            "gap"
+        )
+        raise UnstableSystemError(msg)
+    bounds = [
+        spectrum.error_bounds()[k] for spectrum, k in zip(spectra, kept, strict=True)
+    ]
+    return ReductionResult(
+        reduced,
+        order,
+        balancing.values,
+        _array.from_list(bounds, full.batch_shape, full.B),
+        W,
+        T,
+        "square-root balanced truncation",
+        full,
+        _notes(items, selections),
+    )
+
+
+def _project(
+    balancing: Balancing, full: StateSpace, order: int, kept: list[int]
+) -> tuple[StateSpace, Array, Array]:
+    """Truncate to a common order, with silent stable states where fewer are kept."""
+    T, W = balancing.projections(order)
+    used = [float(k < own) for own in kept for k in range(order)]
+    mask = _array.from_list(used, (*full.batch_shape, order), full.B)
+    xp = _array.namespace(T, W)
+    T, W = (_array.diagonal_columns(M, xp.astype(mask, M.dtype)) for M in (T, W))
+    Wh = _array.adjoint(W)
+    A = Wh @ full.A @ T
+    if isinstance(full.time, Continuous):
+        silent = xp.astype(1 - mask, A.dtype)[..., None]
+        A = A + _PADDING_EXPONENT * silent * _array.eye(order, A)
+    return StateSpace(A, Wh @ full.B, full.C @ T, full.D, full.time), T, W
+
+
+def _notes(
+    items: list[tuple[int, ...]], selections: list[OrderSelection]
+) -> tuple[str, ...]:
+    return tuple(
+        f"batch item {index}: {note}" if index else note
+        for index, selection in zip(items, selections, strict=True)
+        for note in selection.notes
+    )
+
+
+def _truncate_diagonal(
+    balancing: Balancing,
+    full: DiagonalStateSpace,
+    target: OrderTarget,
+    storage_eps: float,
+    caller: str,
+) -> ReductionResult:
+    items = _array.batch_indices(full)
+
+    def cut_item(index: tuple[int, ...]) -> Modes | None:
+        return truncate_to_modes(
+            balancing[index],
+            full[index],
+            target,
+            storage_eps=storage_eps,
+            caller=caller,
+        )
+
+    cuts = [cut_item(index) for index in items]
+    nothing = [_everything(full[index]) for index in items]
+    modes = [cut or whole for cut, whole in zip(cuts, nothing, strict=True)]
+    order = max((item.system.n_states for item in modes), default=0)
+    bounds = [
+        0.0
+        if cut is None
+        else balancing[index].spectrum().error_bounds()[cut.balanced_order]
+        for index, cut in zip(items, cuts, strict=True)
+    ]
+    selections = [OrderSelection(m.balanced_order, m.notes) for m in modes]
+    reduced, left, right = _stack([_padded(item, order) for item in modes], full)
+    kind = "real map" if balancing.system is full else "complex map"
+    return ReductionResult(
+        reduced,
+        order,
+        balancing.values,
+        _array.from_list(bounds, full.batch_shape, full.B),
+        left,
+        right,
+        f"square-root balanced truncation ({kind})"
+        if full.readout != "complex"
+        else "square-root balanced truncation",
+        full,
+        _notes(items, selections),
+    )
+
+
+def _everything(full: DiagonalStateSpace) -> Modes:
+    """Return the modes of the system itself, for a cut that has nothing to remove."""
+    xp = _array.namespace(full.B)
+    identity = _array.eye(full.n_states, full.B)
+    if full.readout != "complex":
+        identity = xp.concat([identity, -1j * identity], axis=0)
+    return Modes(full, identity, identity, int(identity.shape[0]))
+
+
+def _padded(modes: Modes, order: int) -> Modes:
+    """Modes with silent states (b = c = 0) up to a common number of stored states."""
+    system = modes.system
+    missing = order - system.n_states
+    if missing == 0:
+        return modes
+    xp = _array.namespace(system.B)
+    silent = _array.zeros((missing,), system.exponents) + _PADDING_EXPONENT
+    rows = _array.zeros((missing, system.n_inputs), system.B)
+    columns = _array.zeros((system.n_outputs, missing), system.C)
+    padding = _array.zeros((modes.left.shape[0], missing), modes.left)
+    padded = DiagonalStateSpace(
+        xp.concat([system.exponents, silent]),
+        xp.concat([system.B, rows], axis=0),
+        xp.concat([system.C, columns], axis=1),
+        system.D,
+        system.time,
+        system.readout,
+    )
+    left = xp.concat([modes.left, padding], axis=1)
+    right = xp.concat([modes.right, padding], axis=1)
+    return Modes(padded, left, right, modes.balanced_order, modes.notes)
+
+
+def _stack(
+    modes: list[Modes], full: DiagonalStateSpace
+) -> tuple[DiagonalStateSpace, Array, Array]:
+    """Restore the batch axes of a system from its items."""
+    batch = full.batch_shape
+    if not batch:
+        return modes[0].system, modes[0].left, modes[0].right
+    xp = _array.namespace(full.B)
+    if not modes:
+        return _no_items(full)
+
+    def stacked(arrays: list[Array]) -> Array:
+        return xp.reshape(xp.stack(arrays), (*batch, *arrays[0].shape))
+
+    system = DiagonalStateSpace(
+        stacked([item.system.exponents for item in modes]),
+        stacked([item.system.B for item in modes]),
+        stacked([item.system.C for item in modes]),
+        full.D,
+        full.time,
+        full.readout,
+    )
+    left, right = (stacked([getattr(m, k) for m in modes]) for k in ("left", "right"))
+    return system, left, right
+
+
+def _no_items(full: DiagonalStateSpace) -> tuple[DiagonalStateSpace, Array, Array]:
+    """Restore the batch axes of no system at all, of 0 states."""
+    N = full.n_states * (1 if full.readout == "complex" else 2)
+    system = replace(
+        full,
+        exponents=full.exponents[..., :0],
+        B=full.B[..., :0, :],
+        C=full.C[..., :, :0],
+    )
+    nothing = _array.zeros((*full.batch_shape, N, 0), full.B)
+    return system, nothing, nothing

@@ -1,0 +1,161 @@
+"""Balancing: Hankel singular values and the projections of every order."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Literal, TypeAlias, get_args
+
+from hankelcut import _array
+from hankelcut._parallel import map_in_threads
+from hankelcut._typing import Array
+from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.gramians import GramianMethod, gramian_factors
+from hankelcut.lti.state_space import StateSpace
+from hankelcut.reduction.order_selection import HankelSpectrum
+
+__all__ = ["Balancing", "StateMap", "balance"]
+
+StateMap: TypeAlias = Literal["real", "complex"]
+"""What is balanced for a diagonal system with a real readout: see `balance`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Balancing:
+    """Hankel singular values of a system and what its projections are made of.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        The balanced system: for the real map of a real readout its N = 2 n states are
+        [Re x; Im x]; for the complex map its readout is "complex" and C is 2 kappa C.
+    values : (..., N) real array
+        All Hankel singular values, descending.
+    uncertainty : (..., N) real array
+        How far each may be off.
+    controllability, observability : (..., N, N) arrays
+        Factors Lc, Lo of the Gramians.
+    left_vectors, right_vectors : (..., N, N) arrays
+        U and V of the decomposition Lo^H Lc = U diag(values) V^H.
+    """
+
+    system: StateSpace | DiagonalStateSpace
+    values: Array
+    uncertainty: Array
+    controllability: Array
+    observability: Array
+    left_vectors: Array
+    right_vectors: Array
+
+    def __getitem__(self, index: int | tuple[int, ...]) -> "Balancing":
+        """Return the balancing at an index of the batch axes."""
+        arrays = {k: v[index] for k, v in vars(self).items() if k != "system"}
+        return Balancing(self.system[index], **arrays)
+
+    def spectrum(self) -> HankelSpectrum:
+        """Return the values of one (unbatched) system on the host."""
+        return HankelSpectrum.from_arrays(self.values, self.uncertainty)
+
+    def projections(self, order: int) -> tuple[Array, Array]:
+        r"""Square-root projections (Tombs & Postlethwaite, IJC 46, 1987, p. 1319).
+
+        Parameters
+        ----------
+        order : int
+            Number of values to keep; columns of values beyond the numerical rank mean
+            nothing.
+
+        Returns
+        -------
+        T, W : (..., N, order) arrays
+            :math:`T = L_c V S^{-1/2}`, :math:`W = L_o U S^{-1/2}` with
+            :math:`W^H T = I`; the reduced state matrix is :math:`W^H A T`.
+        """
+        xp = _array.namespace(self.values)
+        values = self.values[..., :order]
+        scale = 1 / xp.sqrt(xp.where(values > 0, values, xp.ones_like(values)))
+        scale = xp.astype(scale, self.controllability.dtype)
+        V, U = self.right_vectors[..., :order], self.left_vectors[..., :order]
+        T = _array.diagonal_columns(self.controllability @ V, scale)
+        W = _array.diagonal_columns(self.observability @ U, scale)
+        return T, W
+
+
+def balance(
+    system: StateSpace | DiagonalStateSpace,
+    *,
+    map: StateMap = "real",
+    gramians: GramianMethod = "structured",
+    caller: str = "balance",
+) -> Balancing:
+    r"""Decompose a system, or a stack of them, for balanced truncation to any order.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        Stable system.
+    map : {"real", "complex"}
+        For diagonal systems with a real readout. ``"real"`` balances the 2 n real
+        states of the input-output map; ``"complex"`` the n complex states, whose tail
+        sums are never smaller (an ablation: the way of Chahine et al., ICLR 2026).
+    gramians : {"structured", "closed_form"}
+        For diagonal systems: see `hankelcut.lti.gramian_factors`.
+    caller : str
+        Name in error messages.
+
+    Returns
+    -------
+    Balancing
+        Values, factors and singular vectors; `projections(order)` cuts them.
+
+    Raises
+    ------
+    InvalidSystemError
+        If an entry is NaN or infinite.
+    UnstableSystemError
+        If a pole is on or outside the stability boundary.
+    """
+    if map not in get_args(StateMap):
+        msg = f"{caller}: got map={map!r}, need one of {', '.join(get_args(StateMap))}"
+        raise ValueError(msg)
+    if (
+        map == "complex"
+        and isinstance(system, DiagonalStateSpace)
+        and system.readout != "complex"
+    ):
+        gain = 2 * system.readout_gain
+        system = replace(system, C=gain * system.C, readout="complex")
+    if gramians == "closed_form" and _array.is_numpy(system.B) and system.batch_shape:
+        items = [system[index] for index in _array.batch_indices(system)]
+        balancings = map_in_threads(
+            lambda item: _balance(item, gramians, caller), items
+        )
+        return _restack(system, balancings)
+    return _balance(system, gramians, caller)
+
+
+def _balance(
+    system: StateSpace | DiagonalStateSpace, gramians: GramianMethod, caller: str
+) -> Balancing:
+    factors = gramian_factors(system, gramians=gramians, caller=caller)
+    Lc, Lo = factors.controllability, factors.observability
+    xp = _array.namespace(Lc, Lo)
+    U, values, Vh = xp.linalg.svd(_array.adjoint(Lo) @ Lc, full_matrices=False)
+    doubt = factors.uncertainty(values)
+    return Balancing(system, values, doubt, Lc, Lo, U, _array.adjoint(Vh))
+
+
+def _restack(
+    system: StateSpace | DiagonalStateSpace, items: list[Balancing]
+) -> Balancing:
+    """Return the balancing of a stack of systems from those of its items."""
+    if not items:
+        return _balance(system, "structured", "balance")
+    xp = _array.namespace(system.B)
+    stacks = {
+        field.name: xp.stack([getattr(item, field.name) for item in items])
+        for field in fields(Balancing)
+        if field.name != "system"
+    }
+    shaped = {
+        k: xp.reshape(v, (*system.batch_shape, *v.shape[1:]))
+        for k, v in (stacks.items())
+    }
+    return Balancing(system, **shaped)
