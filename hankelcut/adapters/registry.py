@@ -1,0 +1,115 @@
+"""The adapters there are, and which one serves a module."""
+
+from collections.abc import Callable, Iterator
+
+from torch import nn
+
+from hankelcut._errors import UnsupportedLayerError
+from hankelcut.adapters.lru import LRUAdapter
+from hankelcut.adapters.protocol import Adapter
+
+__all__ = [
+    "ADAPTERS",
+    "LayerFilter",
+    "find_adapter",
+    "find_layers",
+    "n_states",
+    "state_sizes",
+]
+
+ADAPTERS: tuple[Adapter, ...] = (LRUAdapter(),)
+"""All adapters; the first that matches a module serves it."""
+
+LayerFilter = Callable[[str, nn.Module], bool]
+"""Takes the qualified name of a layer and the layer; False leaves it alone."""
+
+# Wrappers that hold copies of, or views into, the parameters they wrap.
+_SHARDING_WRAPPERS = ("DistributedDataParallel", "FullyShardedDataParallel")
+
+
+def find_adapter(layer: nn.Module) -> Adapter:
+    """Return the adapter for a layer.
+
+    Parameters
+    ----------
+    layer : torch.nn.Module
+        The layer itself, not a model that contains it.
+
+    Returns
+    -------
+    Adapter
+        The first registered adapter that recognises its parameters.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        If none does; names the parameters found and the kinds supported.
+    """
+    for adapter in ADAPTERS:
+        if adapter.matches(layer):
+            return adapter
+    names = ", ".join(name for name, _ in layer.named_parameters(recurse=False))
+    kinds = ", ".join(adapter.name for adapter in ADAPTERS)
+    msg = (
+        f"no adapter recognises {type(layer).__name__} with the parameters "
+        f"[{names}]; supported kinds: {kinds}. Pass the state-space layer itself, or "
+        "write an adapter (CONTRIBUTING.md)"
+    )
+    raise UnsupportedLayerError(msg)
+
+
+def find_layers(
+    model: nn.Module, filter_fn: LayerFilter | None = None
+) -> dict[str, nn.Module]:
+    """Return every supported layer of a model, each once, by qualified name.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model, or a layer (whose name is then empty).
+    filter_fn : callable, optional
+        Called with name and layer; layers for which it returns False are left out.
+
+    Returns
+    -------
+    dict of str to torch.nn.Module
+        In the order of `model.named_modules()`.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        If the model is wrapped for distributed training.
+    """
+    return dict(_layers(model, filter_fn))
+
+
+def _layers(
+    model: nn.Module, filter_fn: LayerFilter | None
+) -> Iterator[tuple[str, nn.Module]]:
+    for name, module in model.named_modules():
+        if type(module).__name__ in _SHARDING_WRAPPERS:
+            msg = (
+                f"{type(module).__name__} keeps its own copies of the parameters; pass "
+                "the wrapped module and wrap it again after each cut"
+            )
+            raise UnsupportedLayerError(msg)
+        known = any(adapter.matches(module) for adapter in ADAPTERS)
+        if known and (filter_fn is None or filter_fn(name, module)):
+            yield name, module
+
+
+def state_sizes(model: nn.Module) -> dict[str, int]:
+    """Return the number of stored states of every supported layer, by name.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model.
+    """
+    return {name: n_states(layer) for name, layer in find_layers(model).items()}
+
+
+def n_states(layer: nn.Module) -> int:
+    """Return the number of stored states of a layer, from its parameters' shapes."""
+    first = find_adapter(layer).state_parameters(layer)[0]
+    return int(layer.get_parameter(first.name).shape[first.axis])

@@ -1,0 +1,365 @@
+"""One cut of all layers of a model: measure, decide, build, check; then exchange."""
+
+import copy
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from hankelcut._errors import (
+    IllConditionedError,
+    PolicyError,
+    ToleranceNotAttainableError,
+    UnsupportedLayerError,
+)
+from hankelcut._typing import Array
+from hankelcut.adapters.optimizer_state import (
+    Coordinates,
+    OptimizerStateMode,
+    moved_state,
+    require_known_state,
+)
+from hankelcut.adapters.policies import ErrorTolerance, Policy
+from hankelcut.adapters.protocol import Replacement
+from hankelcut.adapters.reduction_event import LayerCut, ReductionEvent
+from hankelcut.adapters.registry import LayerFilter, find_adapter, find_layers
+from hankelcut.adapters.surgery import (
+    ParameterExchange,
+    exchange_parameters,
+    require_held,
+)
+from hankelcut.lti import (
+    DiagonalStateSpace,
+    GramianMethod,
+    error_system,
+    modal_difference_bound,
+    sampled_gain,
+)
+from hankelcut.reduction import Balancing, ReductionResult, StateMap, balance, truncate
+
+__all__ = ["CutSettings", "cut_model", "require_ready"]
+
+# Uniform frequencies at which the error as stored is measured, besides the largest
+# modes' own.
+_MEASURED_FREQUENCIES = 64
+# What storing the parameters may add, as a share of the largest singular value.
+_STORAGE_SHARE = 1e-3
+# Measured errors may exceed their bound by this much: the rounding of the measurement.
+_MEASUREMENT_SLACK = 1.05
+
+
+@dataclass(frozen=True)
+class CutSettings:
+    """How layers are cut, whatever the policy.
+
+    Parameters
+    ----------
+    minimum_saving : float
+        Layers that would lose a smaller share of their states stay as they are.
+    map : {"real", "complex"}
+        What is balanced; see `hankelcut.reduction.balance`.
+    gramians : {"structured", "closed_form"}
+        How; see `hankelcut.lti.gramian_factors`.
+    optimizer_state : {"transport", "reset", "slice"}
+        What becomes of the optimizer's moments.
+    """
+
+    minimum_saving: float = 0.05
+    map: StateMap = "real"
+    gramians: GramianMethod = "structured"
+    optimizer_state: OptimizerStateMode = "transport"
+
+
+def require_ready(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | None,
+    settings: CutSettings,
+    filter_fn: LayerFilter | None,
+) -> dict[str, nn.Module]:
+    """Return the layers of a model after checking that they can be cut.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        If the model has no supported layer.
+    OptimizerMismatchError
+        If the optimizer lacks a parameter or keeps state that cannot be moved.
+    """
+    layers = find_layers(model, filter_fn)
+    if not layers:
+        msg = f"{type(model).__name__} holds no layer that an adapter recognises"
+        raise UnsupportedLayerError(msg + " and the filter admits; nothing can be cut")
+    if optimizer is not None:
+        for name, layer in layers.items():
+            for p in find_adapter(layer).state_parameters(layer):
+                parameter = layer.get_parameter(p.name)
+                require_held(optimizer, parameter, f"{name}.{p.name}")
+                if settings.optimizer_state != "reset":
+                    require_known_state(optimizer, parameter, f"{name}.{p.name}")
+    return layers
+
+
+def cut_model(
+    model: nn.Module,
+    policy: Policy,
+    optimizer: torch.optim.Optimizer | None,
+    settings: CutSettings,
+    filter_fn: LayerFilter | None,
+    step: int,
+) -> ReductionEvent:
+    """Cut every layer of a model by a policy, or leave everything as it was.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model; its layers are exchanged in place, at the very end.
+    policy : Policy
+        Decides the orders.
+    optimizer : torch.optim.Optimizer or None
+        Its state follows.
+    settings : CutSettings
+        How layers are cut.
+    filter_fn : callable or None
+        Which layers.
+    step : int
+        For the event.
+
+    Returns
+    -------
+    ReductionEvent
+        What happened to each layer.
+
+    Raises
+    ------
+    HankelcutError
+        Of the kind that says why; the model and the optimizer are then unchanged.
+    """
+    begun = time.perf_counter()
+    layers = require_ready(model, optimizer, settings, filter_fn)
+    with torch.no_grad():
+        systems = {
+            name: find_adapter(layer).extract(layer) for name, layer in layers.items()
+        }
+        balancings = _balance_together(systems, settings)
+        plans = [
+            _plan(name, layer, balancings[name], policy, optimizer, settings)
+            for name, layer in layers.items()
+        ]
+        exchanges = [plan.exchange for plan in plans if plan.exchange is not None]
+        exchange_parameters(model, exchanges, optimizer)
+    seconds = time.perf_counter() - begun
+    return ReductionEvent(step, tuple(plan.cut for plan in plans), seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class _Balanced:
+    """One layer's system and its balancing, on the arrays that compute fastest."""
+
+    system: DiagonalStateSpace
+    balancing: Balancing
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What a cut will do to a layer; no exchange where it stays as it is."""
+
+    cut: LayerCut
+    exchange: ParameterExchange | None = None
+
+
+def _balance_together(
+    systems: Mapping[str, DiagonalStateSpace], settings: CutSettings
+) -> dict[str, _Balanced]:
+    """Balance all layers of equal shape in one batch."""
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for name, system in systems.items():
+        key = (system.B.shape, system.C.shape, system.B.device, system.readout)
+        groups.setdefault(key, []).append(name)
+    balanced = {}
+    for names in groups.values():
+        stacked = _stacked([systems[name] for name in names])
+        balancing = balance(
+            stacked, map=settings.map, gramians=settings.gramians, caller="cut"
+        )
+        for k, name in enumerate(names):
+            balanced[name] = _Balanced(stacked[k], balancing[k])
+    return balanced
+
+
+def _stacked(systems: list[DiagonalStateSpace]) -> DiagonalStateSpace:
+    """Stack systems; host tensors become NumPy arrays of the same memory."""
+    first = systems[0]
+    fields: dict[str, Array] = {
+        name: torch.stack([getattr(system, name) for system in systems])
+        for name in ("exponents", "B", "C", "D")
+    }
+    if first.B.device.type == "cpu":
+        fields = {name: value.numpy() for name, value in fields.items()}
+    return DiagonalStateSpace(**fields, time=first.time, readout=first.readout)
+
+
+def _plan(
+    name: str,
+    layer: nn.Module,
+    balanced: _Balanced,
+    policy: Policy,
+    optimizer: torch.optim.Optimizer | None,
+    settings: CutSettings,
+) -> _Plan:
+    """Decide, build and check the replacement of one layer."""
+    before = balanced.system.n_states
+    spectrum = balanced.balancing.spectrum()
+    unchanged = LayerCut(name, before, before, 0.0, 0.0, spectrum.values)
+    target = policy.target(before)
+    if target is None or not any(spectrum.values):
+        note = () if target is None else ("no response at all",)
+        return _Plan(_noted(unchanged, *note))
+    eps = torch.finfo(_dtype(layer)).eps
+    try:
+        result = truncate(
+            balanced.balancing,
+            balanced.system,
+            target,
+            storage_eps=eps,
+            caller=f"cut of {name or 'the layer'}",
+        )
+    except (IllConditionedError, ToleranceNotAttainableError) as error:
+        return _Plan(_noted(unchanged, str(error)))
+    if result.order == 0:
+        msg = (
+            f"{policy} would remove every state of {name or 'the layer'} (all {before} "
+            f"together have an error bound of {spectrum.error_bounds()[0]:.3g}); choose"
+            " a smaller tolerance"
+        )
+        raise PolicyError(msg)
+    if result.order > (1 - settings.minimum_saving) * before:
+        return _Plan(_noted(unchanged, *result.warnings))
+    return _built(layer, result, unchanged, policy, optimizer, settings)
+
+
+def _built(
+    layer: nn.Module,
+    result: ReductionResult,
+    unchanged: LayerCut,
+    policy: Policy,
+    optimizer: torch.optim.Optimizer | None,
+    settings: CutSettings,
+) -> _Plan:
+    """Return the replacement of one layer, if it passes the checks as stored."""
+    adapter = find_adapter(layer)
+    original = adapter.extract(layer)
+    assert isinstance(result.system, DiagonalStateSpace)  # noqa: S101 - narrows it
+    intended = _as_torch(result.system, original)
+    replacement = adapter.write(layer, intended)
+    stored = adapter.extract(_trial(layer, replacement))
+    intended = _gauged(intended, replacement)
+    storage = float(modal_difference_bound(intended, stored))
+    bound = float(result.error_bound) + storage
+    measured = _measured_error(original, stored)
+    trouble = _trouble(unchanged, policy, bound, storage, measured)
+    if trouble:
+        return _Plan(_noted(unchanged, *result.warnings, trouble))
+    optimizer_state = {}
+    if optimizer is not None:
+        left, right = (
+            torch.as_tensor(projection).to(original.B)
+            for projection in (result.left_projection, result.right_projection)
+        )
+        optimizer_state = moved_state(
+            optimizer,
+            layer,
+            adapter.state_parameters(layer),
+            Coordinates.of_cut(adapter, layer, replacement, left, right),
+            settings.optimizer_state,
+        )
+    cut = LayerCut(
+        unchanged.name,
+        unchanged.states_before,
+        result.order,
+        bound,
+        measured,
+        unchanged.hankel_singular_values,
+        result.warnings,
+    )
+    return _Plan(cut, ParameterExchange(layer, replacement.values, optimizer_state))
+
+
+def _trouble(
+    layer: LayerCut, policy: Policy, bound: float, storage: float, measured: float
+) -> str:
+    """Why a replacement must not be used; empty if it may."""
+    a_priori = bound - storage
+    largest = layer.hankel_singular_values[0]
+    if not measured <= _MEASUREMENT_SLACK * bound:
+        return (
+            f"refused: measured error {measured:.3g} is above its bound {bound:.3g} "
+            "(the parameters cannot hold the reduced system accurately)"
+        )
+    if storage > max(a_priori, _STORAGE_SHARE * largest):
+        return (
+            f"refused: rounding the parameters may add {storage:.3g} to the error "
+            f"bound {a_priori:.3g} (poles very close to the unit circle)"
+        )
+    if isinstance(policy, ErrorTolerance) and bound > policy.error:
+        return (
+            f"refused: with rounding the error bound is {bound:.3g}, above the "
+            f"tolerance {policy.error:.3g}"
+        )
+    return ""
+
+
+def _noted(cut: LayerCut, *notes: str) -> LayerCut:
+    return LayerCut(**{**vars(cut), "notes": (*cut.notes, *notes)})
+
+
+def _dtype(layer: nn.Module) -> torch.dtype:
+    first = find_adapter(layer).state_parameters(layer)[0]
+    return layer.get_parameter(first.name).dtype
+
+
+def _as_torch(
+    system: DiagonalStateSpace, like: DiagonalStateSpace
+) -> DiagonalStateSpace:
+    fields = {
+        name: torch.as_tensor(getattr(system, name)).to(like.B.device)
+        for name in ("exponents", "B", "C", "D")
+    }
+    return DiagonalStateSpace(**fields, time=system.time, readout=system.readout)
+
+
+def _gauged(system: DiagonalStateSpace, replacement: Replacement) -> DiagonalStateSpace:
+    """Return the system in the scaling of the stored modes."""
+    gauge = replacement.gauge
+    return DiagonalStateSpace(
+        system.exponents,
+        system.B / gauge[:, None],
+        system.C * gauge,
+        system.D,
+        system.time,
+        system.readout,
+    )
+
+
+def _trial(layer: nn.Module, replacement: Replacement) -> nn.Module:
+    """Return a shallow copy of a layer with new parameters; the layer stays."""
+    trial = copy.copy(layer)
+    parameters = {name: nn.Parameter(v) for name, v in replacement.values.items()}
+    trial._parameters = {**layer._parameters, **parameters}
+    return trial
+
+
+def _measured_error(full: DiagonalStateSpace, reduced: DiagonalStateSpace) -> float:
+    """Largest gain of the difference of two layers on a grid of frequencies."""
+    error = error_system(full, reduced)
+    assert isinstance(error, DiagonalStateSpace)  # noqa: S101 - narrows the type
+    norms = torch.linalg.vector_norm(error.B, dim=1)
+    norms = norms * torch.linalg.vector_norm(error.C, dim=0)
+    peaks = norms / -torch.expm1(error.exponents.real)
+    count = min(_MEASURED_FREQUENCIES, int(peaks.shape[0]))
+    dominant = error.exponents.imag[torch.topk(peaks, count).indices]
+    uniform: Tensor = torch.linspace(
+        0.0, torch.pi, _MEASURED_FREQUENCIES, dtype=dominant.dtype
+    ).to(dominant.device)
+    return float(sampled_gain(error, torch.cat([uniform, dominant])).max())
