@@ -87,9 +87,6 @@ class InTrainingReducer:
         if every < 1 or start < 0 or (until is not None and until < start):
             msg = f"got every={every}, start={start}, until={until}; need every >= 1 "
             raise ValueError(msg + "and 0 <= start <= until")
-        if not 0 <= minimum_saving < 1:
-            msg = f"got minimum_saving={minimum_saving!r}, need a share in [0, 1)"
-            raise ValueError(msg)
         self._model, self._optimizer, self._policy = model, optimizer, policy
         self._every, self._start = every, start
         self._until = math.inf if until is None else until

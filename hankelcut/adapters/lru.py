@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from hankelcut._errors import InvalidSystemError, UnsupportedLayerError
 from hankelcut.adapters.protocol import Replacement, StateParameter
 from hankelcut.lti import DiagonalStateSpace, Discrete
+from hankelcut.lti.stability import require_stable
 
 __all__ = ["LRUAdapter"]
 
@@ -163,6 +164,7 @@ def _require_writable(
     if not torch.allclose(system.D, torch.diag(p["D"]).to(system.D), rtol=1e-6):
         msg = "LRU layer: the system has another feedthrough D than the layer; only "
         raise UnsupportedLayerError(msg + "methods that keep D can be written back")
+    require_stable("LRU layer", system)
 
 
 def _mean_row_norm(system: DiagonalStateSpace) -> float:
@@ -178,11 +180,7 @@ def _gauge(system: DiagonalStateSpace, gamma: Tensor, row_norm: float) -> Tensor
     B = system.B
     if B.shape[0] == 0:
         return B.new_ones(0)
-    largest = B.abs().argmax(dim=1, keepdim=True)
-    pivot = B.gather(1, largest)[:, 0]
+    pivot = B.gather(1, B.abs().argmax(dim=1, keepdim=True))[:, 0]
     norm = torch.linalg.vector_norm(B, dim=1)
-    silent = norm == 0
-    phase: Tensor = torch.where(silent, 1.0, pivot / torch.where(silent, 1.0, pivot.abs()))
-    size: Tensor = torch.where(silent, 1.0, norm / (gamma * row_norm))
-    gauge: Tensor = phase * size
-    return gauge
+    gauge: Tensor = pivot / pivot.abs() * norm / (gamma * row_norm)
+    return torch.where(norm == 0, torch.ones_like(gauge), gauge)

@@ -10,7 +10,7 @@ their second moments at the largest old one; step counts stay.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -113,9 +113,6 @@ def moved_state(
     dict of str to dict
         New state by parameter name; empty for parameters without any.
     """
-    if mode not in get_args(OptimizerStateMode):
-        msg = f"got optimizer_state={mode!r}, need one of "
-        raise ValueError(msg + ", ".join(get_args(OptimizerStateMode)))
     old = {
         p.name: dict(optimizer.state.get(layer.get_parameter(p.name), {}))
         for p in parameters

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hankelcut.reduction import OrderTarget
 
@@ -15,6 +15,7 @@ __all__ = [
 ]
 
 
+@runtime_checkable
 class Policy(Protocol):
     """Decides the target of a cut from the number of states there are."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -52,6 +52,7 @@ class Replacement:
     gauge: Tensor
 
 
+@runtime_checkable
 class Adapter(Protocol):
     """How one kind of layer is read as a system and written from one.
 

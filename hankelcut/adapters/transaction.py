@@ -1,9 +1,11 @@
 """One cut of all layers of a model: measure, decide, build, check; then exchange."""
 
 import copy
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +40,7 @@ from hankelcut.lti import (
     sampled_gain,
 )
 from hankelcut.reduction import Balancing, ReductionResult, StateMap, balance, truncate
+from hankelcut.reduction.result import storage_tolerance
 
 __all__ = ["CutSettings", "cut_model", "require_ready"]
 
@@ -70,6 +73,19 @@ class CutSettings:
     map: StateMap = "real"
     gramians: GramianMethod = "structured"
     optimizer_state: OptimizerStateMode = "transport"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.minimum_saving < 1:
+            msg = f"got minimum_saving={self.minimum_saving!r}, need a share in [0, 1)"
+            raise ValueError(msg)
+        for name, choices in (
+            ("map", StateMap),
+            ("gramians", GramianMethod),
+            ("optimizer_state", OptimizerStateMode),
+        ):
+            if getattr(self, name) not in get_args(choices):
+                msg = f"got {name}={getattr(self, name)!r}, need one of "
+                raise ValueError(msg + ", ".join(get_args(choices)))
 
 
 def require_ready(
@@ -234,7 +250,8 @@ def _plan(
             " a smaller tolerance"
         )
         raise PolicyError(msg)
-    if result.order > (1 - settings.minimum_saving) * before:
+    least = max(1, math.ceil(settings.minimum_saving * before))
+    if before - result.order < least:
         return _Plan(_noted(unchanged, *result.warnings))
     return _built(layer, result, unchanged, policy, optimizer, settings)
 
@@ -255,7 +272,9 @@ def _built(
     replacement = adapter.write(layer, intended)
     stored = adapter.extract(_trial(layer, replacement))
     intended = _gauged(intended, replacement)
+    rounding = storage_tolerance(torch.finfo(torch.float64).eps)
     storage = float(modal_difference_bound(intended, stored))
+    storage += rounding * unchanged.hankel_singular_values[0]
     bound = float(result.error_bound) + storage
     measured = _measured_error(original, stored)
     trouble = _trouble(unchanged, policy, bound, storage, measured)

@@ -23,7 +23,7 @@ from hankelcut.lti.time_domain import Continuous, TimeDomain
 
 __all__ = ["hammarling_factors"]
 
-_Matrix: TypeAlias = np.ndarray[Any, Any]
+_Matrix: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 def hammarling_factors(

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from hankelcut import _array
 from hankelcut._errors import NumericalWarning, UnstableSystemError
+from hankelcut._parallel import map_in_threads
 from hankelcut._typing import Array
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.gramians import GramianMethod
@@ -227,7 +228,10 @@ def _truncate_diagonal(
             caller=caller,
         )
 
-    cuts = [cut_item(index) for index in items]
+    if _array.is_numpy(full.B):
+        cuts = map_in_threads(cut_item, items)
+    else:
+        cuts = [cut_item(index) for index in items]
     nothing = [_everything(full[index]) for index in items]
     modes = [cut or whole for cut, whole in zip(cuts, nothing, strict=True)]
     order = max((item.system.n_states for item in modes), default=0)

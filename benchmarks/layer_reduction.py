@@ -1,0 +1,152 @@
+"""Six LRU layers of n = 384, H = 512: Hankel singular values and a cut to 93 states.
+
+The peer is the algorithm of the code published with Chahine et al. (ICLR 2026),
+written anew from its description: complex64 Gramians of the complex states in closed form,
+values from eig(PQ), a balancing transform from the matrix square root of P, its inverse,
+a slice, an eigendecomposition; one layer at a time on the CPU. hankelcut takes all six
+layers in one batch, in double precision, with the real map (twice the order) and with
+the complex map. BLAS threads are pinned alike; each side gets its best number.
+
+Floor of the real map, per layer of N = 768 real states: one SVD (about 22 N^3 flops,
+of which the bidiagonalisation is bound by memory) and about 8 N^3 flops of products.
+
+Run: python benchmarks/layer_reduction.py [--device cuda]
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+import scipy.linalg
+import torch
+from threadpoolctl import threadpool_limits
+
+import hankelcut as hc
+from hankelcut.lti import sampled_gain
+from hankelcut.validation import random_lru_system
+
+N_LAYERS, N_STATES, N_CHANNELS, ORDER = 6, 384, 512, 93
+REPETITIONS = 3
+
+
+def published_reduction(system: hc.DiagonalStateSpace) -> hc.DiagonalStateSpace:
+    """Cut one layer as the published code does; its faults are its own."""
+    poles = np.exp(system.exponents).astype(np.complex64)
+    B, C = system.B.astype(np.complex64), system.C.astype(np.complex64)
+    P = (B @ B.conj().T) / (1 - np.outer(poles, poles.conj()))
+    Q = (C.conj().T @ C) / (1 - np.outer(poles.conj(), poles))
+    np.sqrt(np.linalg.eigvals(P @ Q).real)  # the values that choose the order
+    root = scipy.linalg.sqrtm(P + 1e-9 * np.eye(system.n_states))
+    U, squares, _ = scipy.linalg.svd(root @ Q @ root)
+    T = root @ U @ np.diag(squares**-0.25)
+    inverse = np.linalg.inv(T)
+    A = inverse @ np.diag(poles) @ T
+    reduced, X = scipy.linalg.eig(A[:ORDER, :ORDER])
+    return hc.DiagonalStateSpace.from_poles(
+        reduced,
+        np.linalg.inv(X) @ (inverse @ B)[:ORDER],
+        (C @ T)[:, :ORDER] @ X,
+        system.D,
+        readout="real",
+    )
+
+
+def best_time(function: Callable[[], object], threads: tuple[int, ...]) -> float:
+    """Least seconds over repetitions and numbers of BLAS threads."""
+    times = []
+    for limit in threads:
+        with threadpool_limits(limits=limit):
+            for _ in range(REPETITIONS):
+                begun = time.perf_counter()
+                function()
+                times.append(time.perf_counter() - begun)
+    return min(times)
+
+
+def hinf_errors(full: hc.DiagonalStateSpace, cut: hc.DiagonalStateSpace) -> list[float]:
+    """Largest gain of each layer's error found on a grid of 200 frequencies."""
+    frequencies = np.linspace(0, np.pi, 200)
+    return [
+        float(
+            sampled_gain(
+                hc.error_system(full[k], cut[k]), frequencies, n_iterations=12
+            ).max()
+        )
+        for k in range(N_LAYERS)
+    ]
+
+
+def stacked(systems: list[hc.DiagonalStateSpace]) -> hc.DiagonalStateSpace:
+    """One system with a batch axis."""
+    fields = [
+        np.stack([getattr(s, k) for s in systems]) for k in ("exponents", "B", "C", "D")
+    ]
+    return hc.DiagonalStateSpace(*fields, time=systems[0].time, readout="real")
+
+
+def on_device(system: hc.DiagonalStateSpace, device: str) -> hc.DiagonalStateSpace:
+    """Return the system as torch tensors on a device."""
+    fields = [
+        torch.from_numpy(np.ascontiguousarray(getattr(system, k))).to(device)
+        for k in ("exponents", "B", "C", "D")
+    ]
+    return hc.DiagonalStateSpace(*fields, time=system.time, readout=system.readout)
+
+
+def main() -> None:
+    """Print times, ratios and errors."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cpu", help="cpu (NumPy) or cuda (torch)")
+    device = parser.parse_args().device
+    rng = np.random.default_rng(0)
+    systems = [
+        random_lru_system(rng, N_STATES, N_CHANNELS, N_CHANNELS)
+        for _ in range(N_LAYERS)
+    ]
+    full = stacked(systems)
+    moved = full if device == "cpu" else on_device(full, device)
+
+    def cut(map: str) -> hc.ReductionResult:
+        result = hc.balanced_truncation(
+            moved, order=ORDER, map=map, gramians="closed_form"
+        )
+        if device != "cpu":
+            torch.cuda.synchronize()
+        return result
+
+    published = stacked([published_reduction(system) for system in systems])
+    peer = best_time(lambda: [published_reduction(s) for s in systems], (1, 2))
+    errors = hinf_errors(full, published)
+    print(f"{N_LAYERS} layers, n = {N_STATES}, H = {N_CHANNELS}, cut to {ORDER}")
+    print(
+        f"hankelcut on {device}; best of {REPETITIONS} runs with 1 and 2 threads each"
+    )
+    print(f"{'':24}{'seconds':>9}{'ratio':>8}{'Hinf error, mean':>18}{'worst':>9}")
+    row = "{:24}{:9.3f}{:8.2f}{:18.4f}{:9.4f}"
+    print(row.format("published, layer-wise", peer, 1, np.mean(errors), max(errors)))
+    for map in ("real", "complex"):
+        result = cut(map)
+        reduced = result.system
+        if device != "cpu":
+            reduced = hc.DiagonalStateSpace(
+                *(getattr(reduced, k).cpu().numpy() for k in ("exponents", "B", "C")),
+                full.D,
+                full.time,
+                "real",
+            )
+        seconds = best_time(lambda map=map: cut(map), (1, 2))
+        errors = hinf_errors(full, reduced)
+        print(
+            row.format(
+                f"hankelcut, {map} map",
+                seconds,
+                peer / seconds,
+                np.mean(errors),
+                max(errors),
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()
