@@ -1,14 +1,14 @@
 """Six LRU layers of n = 384, H = 512: Hankel singular values and a cut to 93 states.
 
-The peer is the algorithm of the code published with Chahine et al. (ICLR 2026),
-written anew from its description: complex64 Gramians of the complex states in closed form,
-values from eig(PQ), a balancing transform from the matrix square root of P, its inverse,
-a slice, an eigendecomposition; one layer at a time on the CPU. hankelcut takes all six
-layers in one batch, in double precision, with the real map (twice the order) and with
-the complex map. BLAS threads are pinned alike; each side gets its best number.
+The peer is the algorithm of the code published with Chahine et al. (ICLR 2026), written
+anew from its description: complex64 Gramians of the complex states in closed form,
+values from eig(PQ), a balancing transform from the matrix square root of P, its
+inverse, a slice, an eigendecomposition; one layer at a time on the CPU. hankelcut takes
+all six layers in one batch, in double precision, with the real map (twice the order)
+and with the complex map. BLAS threads are pinned alike; each side gets its best number.
 
-Floor of the real map, per layer of N = 768 real states: one SVD (about 22 N^3 flops,
-of which the bidiagonalisation is bound by memory) and about 8 N^3 flops of products.
+Floor of the real map, per layer of N = 768 real states: one SVD (about 22 N^3 flops, of
+which the bidiagonalisation is bound by memory) and about 8 N^3 flops of products.
 
 Run: python benchmarks/layer_reduction.py [--device cuda]
 """

@@ -196,7 +196,7 @@ def to_list(array: Array) -> list[float]:
     return [float(value) for value in array.tolist()]
 
 
-def to_numpy(array: Array) -> np.ndarray[Any, Any]:
+def to_numpy(array: Array) -> np.ndarray[Any, np.dtype[Any]]:
     """Return a host array as NumPy, without copying where the library allows it.
 
     Raises

@@ -179,8 +179,9 @@ def _gauge(system: DiagonalStateSpace, gamma: Tensor, row_norm: float) -> Tensor
     """Scaling of every mode: row norms as before, largest entry real positive."""
     B = system.B
     if B.shape[0] == 0:
-        return B.new_ones(0)
+        return torch.ones_like(gamma, dtype=B.dtype)
     pivot = B.gather(1, B.abs().argmax(dim=1, keepdim=True))[:, 0]
     norm = torch.linalg.vector_norm(B, dim=1)
-    gauge: Tensor = pivot / pivot.abs() * norm / (gamma * row_norm)
-    return torch.where(norm == 0, torch.ones_like(gauge), gauge)
+    gauge = pivot / pivot.abs() * norm / (gamma * row_norm)
+    safe: Tensor = torch.where(norm == 0, torch.ones_like(gauge), gauge)
+    return safe

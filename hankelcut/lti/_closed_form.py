@@ -2,13 +2,14 @@ r"""Closed-form Gramians of diagonal systems, and their factors by Cholesky.
 
 **Method.** Entrywise formulas of the Gramians in the coordinates of the readout: the
 complex states themselves, or [Re x; Im x] of the real map. The factor is the Cholesky
-factor of the Gramian scaled to unit diagonal, shifted by a few units of rounding so
-that it always exists.
+factor of the Gramian scaled by the sizes of its diagonal, shifted by a few units of
+rounding so that it always exists.
 
 **Numerical aspects.** A few matrix products of size n: the fast route for many inputs,
 batches and accelerators. The rounding and the shift move P by at most
-:math:`s D_P^2` with :math:`D_P^2 = \mathrm{diag}(P)` and s of a few n u, Q likewise,
-so that every :math:`\sigma_k^2` moves by at most :math:`2 s \sum_i P_{ii} Q_{ii}`.
+:math:`s D_P^2`, with the sizes :math:`D_P^2 \ge \mathrm{diag}(P)` and s of a few n u,
+Q likewise, so that every :math:`\sigma_k^2` moves by at most
+:math:`2 s\,\mathrm{tr}(D_P^2 D_Q^2)`.
 Singular values below the root of that are lost; the bound is returned, never hidden.
 """
 
@@ -89,9 +90,25 @@ def closed_form_factors(system: DiagonalStateSpace) -> tuple[Array, Array, Array
     """
     P, Q = closed_form_gramians(system)
     xp = _array.namespace(P, Q)
-    Lc, diagonal_P = _scaled_cholesky(xp, P)
-    Lo, diagonal_Q = _scaled_cholesky(xp, Q)
-    return Lc, Lo, 4 * _level(P) * xp.sum(diagonal_P * diagonal_Q, axis=-1)
+    size_P, size_Q = _diagonal_sizes(system)
+    Lc, Lo = _scaled_cholesky(xp, P, size_P), _scaled_cholesky(xp, Q, size_Q)
+    return Lc, Lo, 4 * _level(P) * xp.sum(size_P * size_Q, axis=-1)
+
+
+def _diagonal_sizes(system: DiagonalStateSpace) -> tuple[Array, Array]:
+    """Sizes of what the diagonals are computed from; of their rounding, therefore.
+
+    For real readouts |P1_ii| + |P2_ii| <= 2 P1_ii bounds both coordinates of a state,
+    also where the sum P1 + P2 or the difference cancels.
+    """
+    xp = _array.namespace(system.B)
+    own = xp.real(displacement(system.exponents, system.exponents, system.time))
+    P = xp.sum(xp.abs(system.B) ** 2, axis=-1) / own
+    Q = xp.sum(xp.abs(system.C) ** 2, axis=-2) / own
+    if system.readout == "complex":
+        return P, Q
+    gain = 4 * system.readout_gain**2
+    return xp.concat([P, P], axis=-1), gain * xp.concat([Q, Q], axis=-1)
 
 
 def _level(gramian: Array) -> float:
@@ -99,12 +116,14 @@ def _level(gramian: Array) -> float:
     return _ROUNDINGS_PER_STATE * n * _array.eps(gramian) / 2
 
 
-def _scaled_cholesky(xp: Namespace, gramian: Array) -> tuple[Array, Array]:
-    """Return the Cholesky factor, by way of a unit diagonal, and the diagonal."""
-    diagonal = xp.real(xp.linalg.diagonal(gramian))
-    positive = xp.where(diagonal > 0, diagonal, xp.ones_like(diagonal))
-    root = xp.astype(xp.sqrt(positive), gramian.dtype)
-    scaled = gramian / (root[..., :, None] * root[..., None, :])
+def _scaled_cholesky(xp: Namespace, gramian: Array, sizes: Array) -> Array:
+    """Return the Cholesky factor of a Gramian, shifted where rows have unit size."""
+    silent = sizes == 0
+    root = xp.sqrt(xp.where(silent, xp.ones_like(sizes), sizes))
+    scale = xp.astype(root, gramian.dtype)
+    scaled = gramian / (scale[..., :, None] * scale[..., None, :])
     shift = _level(gramian) * _array.eye(gramian.shape[-1], gramian)
-    symmetric = (scaled + _array.adjoint(scaled)) / 2
-    return root[..., :, None] * xp.linalg.cholesky(symmetric + shift), diagonal
+    factor = xp.linalg.cholesky((scaled + _array.adjoint(scaled)) / 2 + shift)
+    # A state without input (output) has an exactly zero row.
+    rows = xp.astype(xp.where(silent, xp.zeros_like(root), root), gramian.dtype)
+    return rows[..., :, None] * factor

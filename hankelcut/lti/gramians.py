@@ -1,5 +1,6 @@
 """Gramians and their factors: which algorithm serves which system."""
 
+import functools
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -9,7 +10,7 @@ from hankelcut import _array
 from hankelcut._errors import InvalidSystemError
 from hankelcut._typing import Array
 from hankelcut.lti._closed_form import closed_form_factors, closed_form_gramians
-from hankelcut.lti._scaling import state_gauge
+from hankelcut.lti._scaling import frobenius_norm, state_gauge
 from hankelcut.lti._schur_lyapunov import hammarling_factors
 from hankelcut.lti._squared_smith import squared_smith_factors
 from hankelcut.lti._structured_cholesky import structured_cholesky
@@ -26,6 +27,7 @@ __all__ = [
     "gramian_factors",
     "observability_gramian",
     "observability_gramian_factor",
+    "require_solvable",
 ]
 
 GramianMethod: TypeAlias = Literal["structured", "closed_form"]
@@ -43,19 +45,22 @@ class GramianFactors:
     ----------
     controllability, observability : (..., N, N) arrays
         Lc and Lo with P = Lc Lc^H and Q = Lo Lo^H.
-    relative : (...) array
-        Bound on the relative error of every singular value (infinite: unknown).
-    of_largest : float
-        Bound on their absolute error in units of the largest (infinite: unknown).
-    of_squares : (...) array
-        Bound on the absolute error of their squares (infinite: unknown).
+    relative : (...) array, optional
+        Bound on the relative error of every singular value.
+    absolute : (...) array, optional
+        Bound on their absolute error.
+    of_largest : float, optional
+        Bound on their absolute error in units of the largest.
+    of_squares : (...) array, optional
+        Bound on the absolute error of their squares.
     """
 
     controllability: Array
     observability: Array
-    relative: Array
-    of_largest: float
-    of_squares: Array
+    relative: Array = None
+    absolute: Array = None
+    of_largest: float | None = None
+    of_squares: Array = None
 
     def uncertainty(self, values: Array) -> Array:
         """Uncertainty of each singular value, the least of the known bounds.
@@ -66,17 +71,18 @@ class GramianFactors:
             Hankel singular values, descending.
         """
         xp = _array.namespace(values)
-        relative = self.relative[..., None]
-        finite = xp.isfinite(relative)
-        # An unknown bound stays infinite for a value that is exactly 0.
-        shares = xp.where(finite, relative, xp.zeros_like(relative)) * values
-        known = xp.where(finite, shares, xp.full_like(shares, xp.inf))
-        squares = self.of_squares[..., None]
-        known = xp.minimum(known, xp.sqrt(values * values + squares) - values)
-        if self.of_largest < float("inf") and values.shape[-1] > 0:
-            largest = values[..., :1] * self.of_largest
-            known = xp.minimum(known, xp.broadcast_to(largest, values.shape))
-        return known
+        bounds = []
+        if self.relative is not None:
+            bounds.append(self.relative[..., None] * values)
+        if self.absolute is not None:
+            bounds.append(xp.broadcast_to(self.absolute[..., None], values.shape))
+        if self.of_largest is not None:
+            largest = self.of_largest * values[..., :1]
+            bounds.append(xp.broadcast_to(largest, values.shape))
+        if self.of_squares is not None:
+            moved = xp.sqrt(values * values + self.of_squares[..., None])
+            bounds.append(moved - values)
+        return functools.reduce(xp.minimum, bounds)
 
 
 def gramian_factors(
@@ -125,24 +131,35 @@ def gramian_factors(
     if gramians not in get_args(GramianMethod):
         msg = f"{caller}: got gramians={gramians!r}, need one of "
         raise InvalidSystemError(msg + ", ".join(get_args(GramianMethod)))
+    require_solvable(caller, system)
     if isinstance(system, DiagonalStateSpace):
-        _array.require_finite(
-            caller, exponents=system.exponents, B=system.B, C=system.C, D=system.D
-        )
-        require_stable(caller, system)
         if gramians == "closed_form":
             Lc, Lo, of_squares = closed_form_factors(system)
-            unknown = _constant(system.batch_shape, float("inf"), Lc)
-            return GramianFactors(Lc, Lo, unknown, float("inf"), of_squares)
+            return GramianFactors(Lc, Lo, of_squares=of_squares)
         return _structured_factors(system)
-    _array.require_finite(caller, A=system.A, B=system.B, C=system.C, D=system.D)
-    require_stable(caller, system)
     on_host = "cpu" in str(array_api_compat.device(system.A)).lower()
     solve = hammarling_factors if on_host else squared_smith_factors
     Lc, Lo = solve(system.A, system.B, system.C, system.time)
-    unknown = _constant(system.batch_shape, float("inf"), system.A)
-    share = system.n_states * _array.eps(system.A)
-    return GramianFactors(Lc, Lo, unknown, share, unknown)
+    return GramianFactors(Lc, Lo, of_largest=system.n_states * _array.eps(system.A))
+
+
+def require_solvable(caller: str, system: StateSpace | DiagonalStateSpace) -> None:
+    """Raise unless all entries are finite and all poles stable.
+
+    Raises
+    ------
+    InvalidSystemError
+        If an entry is NaN or infinite.
+    UnstableSystemError
+        If a pole is on or outside the stability boundary.
+    """
+    first = (
+        {"exponents": system.exponents}
+        if isinstance(system, DiagonalStateSpace)
+        else {"A": system.A}
+    )
+    _array.require_finite(caller, **first, B=system.B, C=system.C, D=system.D)
+    require_stable(caller, system)
 
 
 def _structured_factors(system: DiagonalStateSpace) -> GramianFactors:
@@ -158,22 +175,41 @@ def _structured_factors(system: DiagonalStateSpace) -> GramianFactors:
         _array.diagonal_rows(1 / gauge, _array.adjoint(closed.C)),
         closed.time,
     )
-    Lc = _array.diagonal_rows(1 / gauge, controllability)
-    Lo = _array.diagonal_rows(gauge, observability)
     if real_map:
-        Lc, Lo = _real_factor(Lc) / 2, _real_factor(Lo)
-    relative = _STRUCTURED_ROUNDINGS * max(system.n_states, 1) * _array.eps(system.B)
+        # A state and its conjugate have the same gauge, so that Re and Im have it too.
+        gauge = _array.to_real(gauge)
+        controllability = _real_factor(controllability) / 2
+        observability = _real_factor(observability)
+    rounding = _STRUCTURED_ROUNDINGS * closed.n_states * _array.eps(system.B)
+    sizes = frobenius_norm(controllability) * frobenius_norm(observability)
     return GramianFactors(
-        Lc,
-        Lo,
-        _constant(system.batch_shape, relative, Lc),
-        float("inf"),
-        _constant(system.batch_shape, float("inf"), Lc),
+        _array.diagonal_rows(1 / gauge, controllability),
+        _array.diagonal_rows(gauge, observability),
+        None if real_map else rounding * _condition(controllability, observability),
+        rounding * sizes,
     )
 
 
-def _constant(shape: tuple[int, ...], value: float, like: Array) -> Array:
-    return _array.to_real(_array.zeros(shape, like)) + value
+def _condition(Lc: Array, Lo: Array) -> Array:
+    """Return the condition number of Lo^H Lc with unit columns, for its graded SVD."""
+    xp = _array.namespace(Lc, Lo)
+    if Lc.shape[-1] == 0:
+        return _array.to_real(_array.zeros(Lc.shape[:-2], Lc)) + 1
+    product = _array.adjoint(_unit_columns(Lo)) @ _unit_columns(Lc)
+    values = xp.linalg.svdvals(product)
+    least = values[..., -1]
+    unknown = xp.full_like(least, xp.inf)
+    safe = xp.where(least > 0, least, xp.ones_like(least))
+    return xp.where(least > 0, values[..., 0] / safe, unknown)
+
+
+def _unit_columns(matrix: Array) -> Array:
+    """Return the matrix with columns of norm 1; zero columns stay."""
+    xp = _array.namespace(matrix)
+    largest = xp.max(xp.abs(matrix), axis=-2, keepdims=True)
+    scaled = matrix / xp.where(largest > 0, largest, xp.ones_like(largest))
+    norms = xp.linalg.vector_norm(scaled, axis=-2, keepdims=True)
+    return scaled / xp.where(norms > 0, norms, xp.ones_like(norms))
 
 
 def _real_factor(L: Array) -> Array:
@@ -242,10 +278,7 @@ def _gramian(
     system: StateSpace | DiagonalStateSpace, caller: str, *, which: int
 ) -> Array:
     if isinstance(system, DiagonalStateSpace):
-        _array.require_finite(
-            caller, exponents=system.exponents, B=system.B, C=system.C
-        )
-        require_stable(caller, system)
+        require_solvable(caller, system)
         return closed_form_gramians(system)[which]
     factors = gramian_factors(system, caller=caller)
     L = (factors.controllability, factors.observability)[which]

@@ -13,9 +13,10 @@ from hankelcut.lti.stability import stability_margin
 from hankelcut.lti.state_space import StateSpace
 from hankelcut.lti.time_domain import Continuous
 from hankelcut.reduction.balancing import Balancing, StateMap, balance
-from hankelcut.reduction.diagonal_truncation import Modes, truncate_to_modes
+from hankelcut.reduction.diagonal_truncation import truncate_to_modes
 from hankelcut.reduction.order_selection import OrderSelection, OrderTarget
 from hankelcut.reduction.result import ReductionResult
+from hankelcut.reduction.stored_modes import Modes
 
 __all__ = ["balanced_truncation", "truncate"]
 
@@ -239,6 +240,7 @@ def _truncate_diagonal(
         0.0
         if cut is None
         else balancing[index].spectrum().error_bounds()[cut.balanced_order]
+        + cut.added_error
         for index, cut in zip(items, cuts, strict=True)
     ]
     selections = [OrderSelection(m.balanced_order, m.notes) for m in modes]
@@ -289,7 +291,7 @@ def _padded(modes: Modes, order: int) -> Modes:
     )
     left = xp.concat([modes.left, padding], axis=1)
     right = xp.concat([modes.right, padding], axis=1)
-    return Modes(padded, left, right, modes.balanced_order, modes.notes)
+    return replace(modes, system=padded, left=left, right=right)
 
 
 def _stack(
