@@ -1,8 +1,10 @@
 """The rules of the package's structure, read off its source without importing it."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +17,12 @@ MAX_LINES = 600
 
 # Layer -> what it may import of the package, besides itself. A module right under the
 # package (cli.py, plotting.py) is a layer of its own.
-BASE = {"_array", "_errors", "_typing"}
+BASE = {"_array", "_errors", "_parallel", "_typing"}
 CORE = BASE | {"lti", "reduction"}
 MAY_IMPORT = {
     "_array": BASE,
     "_errors": set[str](),
+    "_parallel": set[str](),
     "_typing": set[str](),
     "lti": BASE,
     "reduction": BASE | {"lti"},
@@ -193,6 +196,25 @@ def test_rule_catches_offender(rule, name, source):
 
 def test_every_layer_has_a_rule():
     assert {module.layer for module in MODULES} <= MAY_IMPORT.keys()
+
+
+def test_imports_and_dependencies_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    core = _import_names(project["dependencies"])
+    declared = core.union(
+        *(_import_names(extras[e]) for e in ("torch", "validation", "experiments"))
+    )
+    imported = {n.split(".")[0] for module in MODULES for n in module.imports()}
+    third_party = imported - sys.stdlib_module_names - {PACKAGE}
+    assert third_party - OPTIONAL <= declared
+    assert core <= third_party
+
+
+def _import_names(requirements: list[str]) -> set[str]:
+    renamed = {"scikit_learn": "sklearn"}
+    names = [re.split(r"[^\w-]", line)[0].replace("-", "_") for line in requirements]
+    return {renamed.get(name, name) for name in names}
 
 
 def test_import_does_not_import_torch():
