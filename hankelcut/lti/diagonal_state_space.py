@@ -141,11 +141,12 @@ class DiagonalStateSpace:
 
     def __getitem__(self, index: int | tuple[int, ...]) -> "DiagonalStateSpace":
         """Return the system(s) at an index of the batch axes."""
+        whole = (*(index if isinstance(index, tuple) else (index,)), ...)
         return DiagonalStateSpace(
-            self.exponents[index],
-            self.B[index],
-            self.C[index],
-            self.D[index],
+            self.exponents[whole],
+            self.B[whole],
+            self.C[whole],
+            self.D[whole],
             self.time,
             self.readout,
         )

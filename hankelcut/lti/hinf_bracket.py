@@ -30,6 +30,8 @@ __all__ = ["HinfBracket", "hinf_bracket"]
 
 # Order of the expansion on an arc: remainders fall like (arc / distance)^(order).
 _EXPANSION_ORDER = 6
+# Beyond this ratio of arc and distance the expansion says nothing, and may overflow.
+_WIDEST_RATIO = 1e3
 _FIRST_ARCS = 64
 # Arcs are evaluated in slices of about this many matrix entries, to bound the memory.
 _ENTRIES_PER_SLICE = 2**21
@@ -108,24 +110,33 @@ def hinf_bracket(system: DiagonalStateSpace, *, rtol: float = 0.01) -> HinfBrack
     )
     require_stable("hinf_bracket", system)
     symmetric = system.readout != "complex"
-    if symmetric:
-        system = conjugate_closure(system)
-    system, scale = _to_circle(system)
+    closed = _in_double(conjugate_closure(system) if symmetric else system)
+    mapped, scale = _to_circle(closed)
     brackets = [
         _bracket_one(
-            _compress(system[index], mapped=scale is not None),
+            _compress(mapped[index], mapped=scale is not None),
             rtol,
             symmetric=symmetric,
         )
         for index in _array.batch_indices(system)
     ]
     lower, upper, frequency = (
-        _array.from_list([item[k] for item in brackets], system.batch_shape, system.B)
+        _array.from_list([item[k] for item in brackets], system.batch_shape, mapped.B)
         for k in range(3)
     )
+    xp = _array.namespace(system.B)
     if scale is not None:
-        frequency = scale * _array.namespace(scale).tan(frequency / 2)
-    return HinfBracket(lower, upper, frequency)
+        frequency = scale * xp.tan(frequency / 2)
+    dtype = _array.real_dtype(system.B)
+    return HinfBracket(*(xp.astype(end, dtype) for end in (lower, upper, frequency)))
+
+
+def _in_double(system: DiagonalStateSpace) -> DiagonalStateSpace:
+    """Widen a system to double precision, for the range of powers of distances."""
+    xp = _array.namespace(system.B)
+    fields = (system.exponents, system.B, system.C, system.D)
+    exponents, B, C, D = (xp.astype(field, xp.complex128) for field in fields)
+    return DiagonalStateSpace(exponents, B, C, D, system.time)
 
 
 def _to_circle(
@@ -136,22 +147,14 @@ def _to_circle(
         return system, None
     xp = _array.namespace(system.B)
     poles = system.exponents
-    magnitude = xp.abs(poles)
-    scale = xp.exp(xp.mean(xp.log(magnitude), axis=-1))
-    if system.n_states == 0:
-        scale = _array.to_real(_array.zeros(system.batch_shape, system.B)) + 1
+    scale = _array.to_real(_array.zeros(system.batch_shape, system.B)) + 1
+    if system.n_states > 0:
+        scale = xp.exp(xp.mean(xp.log(xp.abs(poles)), axis=-1))
     a = xp.astype(scale, poles.dtype)[..., None]
-    near_one = xp.real(poles) * 0 + xp.astype(
-        magnitude <= scale[..., None], scale.dtype
-    )
-    # log((a + p) / (a - p)) from whichever end, +1 or -1, the pole comes to lie near.
-    plus = _log1p(xp, 2 * poles / (a - poles))
-    minus = _log1p(xp, 2 * a / (poles - a)) + 1j * xp.pi
-    exponents = xp.where(near_one > 0, plus, minus)
     gain = xp.sqrt(2 * a) / (a - poles)
     inner = system.C @ (system.B / (a - poles)[..., None])
     mapped = DiagonalStateSpace(
-        exponents,
+        _mapped_exponents(xp, poles / a),
         gain[..., None] * system.B,
         system.C * gain[..., None, :],
         system.D + inner,
@@ -160,12 +163,21 @@ def _to_circle(
     return mapped, scale
 
 
-def _log1p(xp: Namespace, z: Array) -> Array:
-    """log(1 + z) without cancellation for small complex z."""
-    x, y = xp.real(z), xp.imag(z)
-    real = xp.log1p(x * (2 + x) + y * y) / 2
-    imag = xp.atan2(y, 1 + x)
-    return xp.astype(real, z.dtype) + 1j * xp.astype(imag, z.dtype)
+def _mapped_exponents(xp: Namespace, poles: Array) -> Array:
+    """Exponents of (1 + p) / (1 - p), with moduli accurate next to the circle."""
+    real, imag = xp.real(poles), xp.imag(poles)
+    distance = xp.abs(1 - poles)
+    # |1 + p|^2 / |1 - p|^2 = 1 + 4 Re p / |1 - p|^2; a quotient where that cancels.
+    shift = 4 * (real / distance) / distance
+    near = shift > -0.5
+    above = xp.abs(1 + poles)
+    tiny = xp.full_like(above, float(xp.finfo(above.dtype).smallest_normal))
+    quotient = xp.log(xp.maximum(above, tiny)) - xp.log(distance)
+    accurate = xp.log1p(xp.where(near, shift, xp.zeros_like(shift))) / 2
+    modulus = xp.where(near, accurate, quotient)
+    magnitude = xp.abs(poles)
+    angle = xp.atan2(2 * imag / (1 + magnitude), 1 - magnitude)
+    return xp.astype(modulus, poles.dtype) + 1j * xp.astype(angle, poles.dtype)
 
 
 def _compress(system: DiagonalStateSpace, *, mapped: bool) -> _Circle:
@@ -231,7 +243,7 @@ def _bracket_one(
             lower, angle = best, where
         floor = xp.maximum(roundings, 0 * roundings + lower)
         open_arcs = bounds - roundings > (1 + rtol) * floor
-        closed = xp.where(open_arcs, 0 * bounds, bounds)
+        closed = xp.where(open_arcs, xp.zeros_like(bounds), bounds)
         upper = max(upper, float(xp.max(closed)))
         if evaluations > _MAX_EVALUATIONS:
             upper = max(upper, float(xp.max(bounds)))
@@ -262,10 +274,9 @@ def _evaluate(
     xp = _array.namespace(circle.B)
     entries = circle.C.shape[0] * circle.B.shape[1] + circle.B.shape[0]
     size = max(1, _ENTRIES_PER_SLICE // (entries * (3 * _EXPANSION_ORDER)))
-    parts = [
-        _evaluate_slice(circle, centres[k : k + size], halves[k : k + size])
-        for k in range(0, centres.shape[0], size)
-    ]
+    count = int(centres.shape[0])
+    cuts = [(k, min(k + size, count)) for k in range(0, count, size)]
+    parts = [_evaluate_slice(circle, centres[k:end], halves[k:end]) for k, end in cuts]
     values, bounds, roundings = (
         xp.concat([part[k] for part in parts]) for k in range(3)
     )
@@ -281,36 +292,46 @@ def _evaluate_slice(
     # z0 - lambda = -z0 expm1(l - i t0), and gamma = (z0 + lambda) / (z0 - lambda).
     distance = displacement(exponents[None, :], points, Discrete())
     gamma = (2 - distance) / distance
+    # Neighbouring arcs overlap by the rounding of their ends.
+    halves = halves + _ROUNDINGS_PER_TERM * _array.eps(circle.B)
     q = xp.tan(halves / 2)
-    coefficients = _coefficients(circle, xp.exp(-points) / distance, gamma)
+    # Where the expansion diverges by far, only the trivial bound below is of use.
+    ratios = q[:, None] * xp.abs(gamma)
+    converging = ~xp.any(ratios > _WIDEST_RATIO, axis=-1)
+    q = xp.where(converging, q, xp.zeros_like(q))
+    coefficients = _coefficients(circle, xp.exp(-points) / distance, gamma, q)
     value = xp.linalg.svdvals(coefficients[0])[..., 0]
-    power, square = q, value * value
+    square = value * value
     for j in range(1, 2 * _EXPANSION_ORDER + 1):
         low, high = max(0, j - _EXPANSION_ORDER), min(j, _EXPANSION_ORDER)
         product = sum(
             _array.adjoint(coefficients[k]) @ coefficients[j - k]
             for k in range(low, high + 1)
         )
-        square = square + power * xp.linalg.matrix_norm(product, ord="fro")
-        power = power * q
+        square = square + xp.linalg.matrix_norm(product, ord="fro")
     nearest = _arc_distance(circle, centres, halves)
     weights = circle.residue_norms[None, :] / nearest
-    ratios = (q[:, None] * xp.abs(gamma)) ** _EXPANSION_ORDER
-    remainder = xp.hypot(0 * q + 1, q) * xp.sum(weights * ratios, axis=-1)
+    ratios = xp.where(converging[:, None], ratios, xp.zeros_like(ratios))
+    powers = ratios**_EXPANSION_ORDER
+    remainder = xp.hypot(xp.ones_like(q), q) * xp.sum(weights * powers, axis=-1)
     terms = xp.sum(weights, axis=-1) + circle.offset
+    bound = xp.where(converging, xp.sqrt(square) + remainder, terms)
     rounding = _ROUNDINGS_PER_TERM * _array.eps(circle.B) * terms
-    return value, xp.sqrt(square) + remainder + rounding, rounding
+    return value, xp.minimum(bound, terms) + rounding, rounding
 
 
-def _coefficients(circle: _Circle, gains: Array, gamma: Array) -> list[Array]:
-    """Coefficients Y_k of (1 - iq) sum_k q^k C diag(gains (-i gamma)^k) B + D."""
+def _coefficients(circle: _Circle, gains: Array, gamma: Array, q: Array) -> list[Array]:
+    """Terms q^k Y_k of (1 - iq) sum_k q^k C diag(gains (-i gamma)^k) B + D."""
     series = []
+    iq = 1j * _array.to_complex(q)[:, None]
+    step = -iq * gamma
     for _ in range(_EXPANSION_ORDER):
         series.append(circle.C @ (gains[..., None] * circle.B))
-        gains = gains * (-1j * gamma)
+        gains = gains * step
     first = series[0] + circle.D
-    inner = [series[k] - 1j * series[k - 1] for k in range(1, _EXPANSION_ORDER)]
-    return [first, *inner, -1j * series[-1]]
+    iq = iq[:, :, None]
+    inner = [series[k] - iq * series[k - 1] for k in range(1, _EXPANSION_ORDER)]
+    return [first, *inner, -iq * series[-1]]
 
 
 def _arc_distance(circle: _Circle, centres: Array, halves: Array) -> Array:

@@ -82,8 +82,9 @@ class StateSpace:
 
     def __getitem__(self, index: int | tuple[int, ...]) -> "StateSpace":
         """Return the system(s) at an index of the batch axes."""
+        whole = (*(index if isinstance(index, tuple) else (index,)), ...)
         return StateSpace(
-            self.A[index], self.B[index], self.C[index], self.D[index], self.time
+            self.A[whole], self.B[whole], self.C[whole], self.D[whole], self.time
         )
 
     def __repr__(self) -> str:

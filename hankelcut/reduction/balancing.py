@@ -46,7 +46,8 @@ class Balancing:
 
     def __getitem__(self, index: int | tuple[int, ...]) -> "Balancing":
         """Return the balancing at an index of the batch axes."""
-        arrays = {k: v[index] for k, v in vars(self).items() if k != "system"}
+        whole = (*(index if isinstance(index, tuple) else (index,)), ...)
+        arrays = {k: v[whole] for k, v in vars(self).items() if k != "system"}
         return Balancing(self.system[index], **arrays)
 
     def spectrum(self) -> HankelSpectrum:

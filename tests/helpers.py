@@ -1,0 +1,111 @@
+"""What several test modules share: grids, conversion between backends, oracles."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jaxtyping
+import numpy as np
+import pytest
+
+from hankelcut.lti import Continuous, DiagonalStateSpace, Discrete, StateSpace
+
+TIMES = [Discrete(0.1), Continuous()]
+READOUTS = ["complex", "real", "twice_real"]
+BATCHES = [(), (3,), (2, 3), (0,)]
+DTYPES = [np.float32, np.float64, np.complex64, np.complex128]
+EPS32 = float(np.finfo(np.float32).eps)
+
+System = StateSpace | DiagonalStateSpace
+
+
+@contextmanager
+def unchecked_types() -> Iterator[None]:
+    """Let arguments of wrong types through to the library's own checks."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", before)
+
+
+def fields_of(system: System) -> tuple[Any, ...]:
+    """The four arrays of a system."""
+    first = system.A if isinstance(system, StateSpace) else system.exponents
+    return first, system.B, system.C, system.D
+
+
+def on(xp: Any, system: System) -> System:
+    """A NumPy system in the arrays of a backend, dtypes kept."""
+    arrays = [
+        xp.asarray(array, dtype=getattr(xp, array.dtype.name))
+        for array in fields_of(system)
+    ]
+    return rebuilt(system, arrays)
+
+
+def rebuilt(system: System, arrays: Any) -> System:
+    """A system of the same kind with other arrays."""
+    if isinstance(system, StateSpace):
+        return StateSpace(*arrays, system.time)
+    return DiagonalStateSpace(*arrays, system.time, system.readout)
+
+
+def to_precision(system: System, single: bool) -> System:
+    """A NumPy system in single or in double precision."""
+    names = {"f": "f4" if single else "f8", "c": "c8" if single else "c16"}
+    return rebuilt(system, [x.astype(names[x.dtype.kind]) for x in fields_of(system)])
+
+
+def scalar_system(
+    pole: complex, b: Any, c: Any, time: Any, D: Any = None, readout: Any = "complex"
+) -> DiagonalStateSpace:
+    """First-order system from a row b and a column c."""
+    B = np.atleast_1d(np.asarray(b, dtype=complex))[None, :]
+    C = np.atleast_1d(np.asarray(c, dtype=complex))[:, None]
+    return DiagonalStateSpace.from_poles(
+        np.array([pole]), B, C, D, time=time, readout=readout
+    )
+
+
+def impulse_loop(
+    A: np.ndarray, B: np.ndarray, C: np.ndarray, D: np.ndarray, count: int
+) -> np.ndarray:
+    """Markov parameters by the definition, one power after the other."""
+    samples, power = [D], np.eye(A.shape[0], dtype=A.dtype)
+    for _ in range(count - 1):
+        samples.append(C @ power @ B)
+        power = A @ power
+    return np.stack(samples)
+
+
+def grid_norm(response: np.ndarray) -> float:
+    """Largest singular value over a grid of frequency responses."""
+    return float(np.linalg.svd(response, compute_uv=False)[..., 0].max())
+
+
+def dense_response(system: StateSpace, points: np.ndarray) -> np.ndarray:
+    """C (z I - A)^-1 B + D by explicit inverses."""
+    identity = np.eye(system.n_states)
+    return np.stack(
+        [
+            system.C @ np.linalg.inv(z * identity - system.A) @ system.B + system.D
+            for z in points
+        ]
+    )
+
+
+def dico(system: System) -> str:
+    """The time domain as SLICOT spells it."""
+    return "C" if isinstance(system.time, Continuous) else "D"
+
+
+def slycot_or_skip() -> Any:
+    """The Slycot package, an oracle of real systems."""
+    return pytest.importorskip("slycot", reason="Slycot is not installed")
+
+
+def fortran(*arrays: np.ndarray) -> list[np.ndarray]:
+    """Copies in the memory layout of Slycot, which overwrites its inputs."""
+    return [np.array(array, order="F", dtype=float) for array in arrays]
