@@ -16,6 +16,9 @@ BATCHES = [(), (3,), (2, 3), (0,)]
 DTYPES = [np.float32, np.float64, np.complex64, np.complex128]
 EPS32 = float(np.finfo(np.float32).eps)
 
+# The type checks of the tests look at a random item of each list that a strategy makes.
+strategies_may_draw = pytest.mark.filterwarnings("ignore:Do not use the `random`")
+
 System = StateSpace | DiagonalStateSpace
 
 

@@ -69,6 +69,8 @@ class GramianFactors:
         values : (..., N) array
             Hankel singular values, descending.
         """
+        if values.shape[-1] == 0:
+            return values
         xp = _array.namespace(values)
         bounds = []
         if self.absolute is not None:
