@@ -1,0 +1,358 @@
+"""The command line: `hankelcut demo` and `hankelcut train`.
+
+Everything that needs torch is imported inside the commands, so that help is fast and
+appears without the optional dependencies.
+"""
+
+import dataclasses
+import importlib.util
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from hankelcut import __version__
+from hankelcut._errors import HankelcutError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from hankelcut.experiments.recipe import Recipe
+    from hankelcut.experiments.summary import Summary
+    from hankelcut.experiments.training import Progress as TrainingProgress
+
+__all__ = ["app", "main"]
+
+_NEEDED = ("torch", "sklearn", "safetensors", "jinja2", "threadpoolctl")
+_EXTRAS = "hankelcut[torch,experiments]"
+_EXIT_CODE = 2
+
+app = typer.Typer(
+    help="State-space models that shrink while they train, with certified errors.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def main() -> None:
+    """Run the command line; errors of hankelcut are one line and exit code 2."""
+    try:
+        app()
+    except HankelcutError as error:
+        message = " ".join(f"error: {error}".split())
+        console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+        console.print(message, style="red")
+        sys.exit(_EXIT_CODE)
+
+
+def _print_version(wanted: bool | None) -> None:
+    if wanted:
+        print(f"hankelcut {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool | None,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Show the version.",
+        ),
+    ] = None,
+) -> None:
+    """Reduce state-space models by balanced truncation while they train."""
+
+
+@app.command()
+def demo(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Seconds, to see that everything works.")
+    ] = False,
+    folder: Annotated[
+        Path,
+        typer.Option(
+            help="Run folder; where it holds another configuration, the first free one "
+            "of DIR-2, DIR-3, ..."
+        ),
+    ] = Path("runs/demo"),
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds.")] = 2,
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Threads of torch and of the cuts, for all runs alike; one is the "
+            "least disturbed by other work on the machine.",
+        ),
+    ] = 1,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write the figures of the table to this file."),
+    ] = None,
+) -> None:
+    """Train on digits at full size, cut in training, and small from the start."""
+    _require_extras()
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    from hankelcut.experiments.demo import demo_config, demo_recipe, run_demo
+    from hankelcut.experiments.run_folder import free_folder
+
+    torch.set_num_threads(threads)
+    recipe = demo_recipe(quick=quick)
+    numbers = range(seeds)
+    chosen = free_folder(folder, demo_config(recipe, numbers))
+    with threadpool_limits(threads, user_api="blas"), _Display() as display:
+        result = run_demo(recipe, seeds=numbers, folder=chosen, progress=display.begin)
+    _print_table(result.summaries())
+    print(f"report: {chosen / 'report.html'}")
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(result.to_dict(), indent=2) + "\n"
+        json_file.write_text(text, encoding="utf-8")
+
+
+@app.command()
+def train(
+    task: Annotated[
+        Literal["digits", "smnist"], typer.Option(help="What to learn.")
+    ] = "digits",
+    tau: Annotated[
+        float | None,
+        typer.Option(
+            help="Cut in training: share of the sum of the Hankel singular values that "
+            "each cut may discard. Without --tau or --policy nothing is cut."
+        ),
+    ] = None,
+    policy: Annotated[
+        Literal["energy", "error", "fraction", "order"] | None,
+        typer.Option(help="Instead of --tau: another policy, with its --value."),
+    ] = None,
+    value: Annotated[float | None, typer.Option(help="Number of the policy.")] = None,
+    every: Annotated[
+        int | None,
+        typer.Option(help="Steps between cuts. [default: four cuts in the warm-up]"),
+    ] = None,
+    until: Annotated[int | None, typer.Option(help="Last step of a cut.")] = None,
+    map_: Annotated[
+        Literal["real", "complex"] | None,
+        typer.Option("--map", help="What is balanced. [default: real]"),
+    ] = None,
+    gramians: Annotated[
+        Literal["structured", "closed_form"] | None,
+        typer.Option(help="How Gramians are computed. [default: structured]"),
+    ] = None,
+    optimizer_state: Annotated[
+        Literal["transport", "reset", "slice"] | None,
+        typer.Option(help="What becomes of the moments. [default: transport]"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed. [default: 0]")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimizer steps.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Sequences a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Largest rate.")] = None,
+    d_model: Annotated[int | None, typer.Option(help="Channels.")] = None,
+    d_state: Annotated[int | None, typer.Option(help="States of each layer.")] = None,
+    blocks: Annotated[int | None, typer.Option(help="Blocks.")] = None,
+    evaluate_every: Annotated[
+        int | None, typer.Option(help="Steps between evaluations and checkpoints.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the task's data files.")
+    ] = None,
+    folder: Annotated[
+        Path,
+        typer.Option(
+            help="Run folder; where it holds another configuration, the first free one "
+            "of DIR-2, DIR-3, ..."
+        ),
+    ] = Path("runs/train"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the folder's unfinished run.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Train one model; options that are left out are those of the task's recipe."""
+    _require_extras()
+    cuts = {
+        "every": every,
+        "until": until,
+        "map": map_,
+        "gramians": gramians,
+        "optimizer_state": optimizer_state,
+    }
+    values = {
+        "seed": seed,
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "d_model": d_model,
+        "d_state": d_state,
+        "n_blocks": blocks,
+        "evaluate_every": evaluate_every,
+    }
+    recipe = _recipe(task, values, _target(tau, policy, value), cuts)
+    _train(recipe, data=data, folder=folder, resume=resume, device=device)
+
+
+def _train(
+    recipe: "Recipe", *, data: Path | None, folder: Path, resume: bool, device: str
+) -> None:
+    """Run a recipe in a folder of its own, and report."""
+    from hankelcut.experiments.report import write_report
+    from hankelcut.experiments.run_folder import free_folder
+    from hankelcut.experiments.summary import LabelledRun, summarise
+    from hankelcut.experiments.tasks import load_task
+    from hankelcut.experiments.training import train as run
+
+    chosen = free_folder(folder, {"recipe": recipe.to_dict()})
+    task = load_task(recipe.task, data=data)
+    with _Display() as display:
+        result = run(
+            recipe,
+            task,
+            folder=chosen,
+            resume=resume,
+            device=device,
+            progress=display.begin(chosen.name),
+        )
+    label = "full size" if recipe.cuts is None else "cut in training"
+    runs = [LabelledRun(label, result)]
+    write_report(
+        chosen / "report.html",
+        runs,
+        title=f"Training on {recipe.task}",
+        introduction=f"One run of {recipe.steps} steps, seed {recipe.seed}.",
+    )
+    _print_table(summarise(runs))
+    print(f"report: {chosen / 'report.html'}")
+
+
+def _target(
+    tau: float | None, policy: str | None, value: float | None
+) -> dict[str, Any] | None:
+    """Policy and value of the cuts; None without cuts."""
+    if tau is not None:
+        if policy is not None or value is not None:
+            raise typer.BadParameter("give --tau, or --policy with --value, not both")
+        return {"policy": "energy", "value": tau}
+    if (policy is None) != (value is None):
+        raise typer.BadParameter("--policy and --value need each other")
+    return None if policy is None else {"policy": policy, "value": value}
+
+
+def _recipe(
+    task: str,
+    values: dict[str, Any],
+    target: dict[str, Any] | None,
+    cuts: dict[str, Any],
+) -> "Recipe":
+    """Change the task's recipe by the options that were given."""
+    from hankelcut.experiments.recipe import CutPlan, recipe_for
+
+    given = {name: value for name, value in cuts.items() if value is not None}
+    if given and target is None:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise typer.BadParameter(f"{names} needs cuts: give --tau or --policy")
+    try:
+        plan = None if target is None else CutPlan(**target, **given)
+        changes = {name: item for name, item in values.items() if item is not None}
+        return dataclasses.replace(recipe_for(task), cuts=plan, **changes)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _require_extras() -> None:
+    """Raise MissingDependencyError, naming what to install, if anything is missing."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        msg = f"training needs {', '.join(missing)}, not installed; run "
+        raise MissingDependencyError(f"{msg}`pip install '{_EXTRAS}'`")
+
+
+class _Display:
+    """Progress bars on a terminal, lines of text elsewhere; both on stderr."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total} steps"),
+            TextColumn("loss {task.fields[loss]}"),
+            TextColumn("accuracy {task.fields[accuracy]}"),
+            TextColumn("states {task.fields[states]}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+
+    def __enter__(self) -> "_Display":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bars.stop()
+
+    def begin(self, name: str) -> "Callable[[TrainingProgress], None]":
+        """Add the bar of a run and return what moves it."""
+        bar = self._bars.add_task(name, total=None, loss="", accuracy="", states="")
+
+        def show(progress: "TrainingProgress") -> None:
+            loss, accuracy = f"{progress.loss:.3f}", "-"
+            if progress.accuracy is not None:
+                accuracy = f"{100 * progress.accuracy:.1f} %"
+            states = " + ".join(str(size) for size in progress.states.values())
+            self._bars.update(
+                bar,
+                total=progress.steps,
+                completed=progress.step,
+                loss=loss,
+                accuracy=accuracy,
+                states=states,
+            )
+            if progress.event is not None:
+                for layer in filter(lambda layer: layer.is_cut, progress.event.layers):
+                    self._say(
+                        f"{name}, step {progress.step}: {layer.name} "
+                        f"{layer.states_before} → {layer.states_after} states, error "
+                        f"{layer.measured_error:.3g} (bound {layer.error_bound:.3g})"
+                    )
+            if progress.measurement is not None and not self._console.is_terminal:
+                self._say(
+                    f"{name}, step {progress.step}/{progress.steps}: loss {loss}, "
+                    f"accuracy {accuracy}, states {states}"
+                )
+
+        return show
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, soft_wrap=True)
+
+
+def _print_table(summaries: "Sequence[Summary]") -> None:
+    """Print the figures of every kind of run on stdout."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("model", no_wrap=True)
+    for name in ("states", "parameters", "test accuracy", "training", "speed-up"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in summaries:
+        accuracy = f"{100 * row.test_accuracy:.2f}"
+        if row.n_runs > 1:
+            accuracy += f" ± {100 * row.test_deviation:.2f}"
+        table.add_row(
+            row.label,
+            f"{round(row.states, 1):g}",
+            f"{row.parameters:,.0f}",
+            f"{accuracy} %",
+            f"{row.train_seconds:.1f} s",
+            f"{row.speedup:.2f}x",
+        )
+    Console(highlight=False).print(table)

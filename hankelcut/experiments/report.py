@@ -1,0 +1,221 @@
+"""The report of a run or a comparison: one HTML file that needs nothing else."""
+
+import base64
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from hankelcut import plotting
+from hankelcut._errors import MissingDependencyError
+from hankelcut.adapters import LayerCut, ReductionEvent
+from hankelcut.experiments.run_folder import environment
+from hankelcut.experiments.summary import LabelledRun, summarise
+from hankelcut.experiments.training import RunResult
+
+__all__ = ["write_report"]
+
+_TEMPLATE = "report.html"
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A picture as a data address, with what it shows in words."""
+
+    address: str
+    title: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class _CutRow:
+    """One layer in one cut, for the table of cuts."""
+
+    run: str
+    event: ReductionEvent
+    layer: LayerCut
+
+
+def write_report(
+    path: Path | str, runs: Sequence[LabelledRun], *, title: str, introduction: str
+) -> None:
+    """Write a self-contained HTML page about runs on one task.
+
+    Parameters
+    ----------
+    path : path
+        The file; replaced as a whole.
+    runs : sequence of LabelledRun
+        The runs, several seeds of a kind under one label; speed is compared with the
+        first kind.
+    title, introduction : str
+        Heading, and what was done in a sentence or two.
+
+    Raises
+    ------
+    ValueError
+        If there are no runs.
+    MissingDependencyError
+        If Jinja is not installed.
+    """
+    if not runs:
+        msg = "got no runs, need at least one to report on"
+        raise ValueError(msg)
+    try:
+        import jinja2
+    except ImportError as error:
+        msg = (
+            "reports need Jinja, which is not installed; run "
+            "`pip install 'hankelcut[experiments]'`"
+        )
+        raise MissingDependencyError(msg) from error
+    # What is drawn of a single run is drawn of the first that was cut.
+    shown = next((run for run in runs if _cuts(run.result)), runs[0])
+    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    templates = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = templates.get_template(_TEMPLATE).render(
+        title=title,
+        introduction=introduction,
+        summaries=summarise(runs),
+        pictures=_pictures(runs, shown),
+        cuts=list(_cut_rows(runs)),
+        shown=shown,
+        recipe=_rows(shown.result.recipe.to_dict()),
+        environment=environment(),
+    )
+    partial = Path(path).with_name(f"{Path(path).name}.partial")
+    partial.write_text(page, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _pictures(runs: Sequence[LabelledRun], shown: LabelledRun) -> list[_Picture]:
+    """Draw all runs together, and one of them in detail."""
+    seed = shown.result.recipe.seed
+    pictures = [
+        _picture(
+            plotting.plot_training_curves([_curve(run) for run in runs]),
+            "Training",
+            "Loss and validation accuracy against training time; a dot is the end of "
+            "a run. All runs take the same number of steps.",
+        ),
+        _picture(
+            plotting.plot_state_sizes(list(_sizes(runs, seed))),
+            "State sizes",
+            f"Stored complex states of every layer, seed {seed}.",
+        ),
+        _picture(
+            plotting.plot_hankel_singular_values(
+                _spectra(shown.result),
+                cuts=[event.step for event in _cuts(shown.result)],
+            ),
+            "Hankel singular values",
+            f"Of every layer over training ({shown.label}, seed {seed}). What lies to "
+            "the right and far below contributes little to the layer's output.",
+        ),
+    ]
+    errors = [
+        plotting.CutErrors(
+            f"step {event.step}, {layer.name}: {layer.states_before} → "
+            f"{layer.states_after}",
+            layer.error_bound,
+            layer.measured_error,
+            layer.hankel_singular_values[0],
+        )
+        for event in _cuts(shown.result)
+        for layer in event.layers
+        if layer.is_cut
+    ]
+    if errors:
+        pictures.append(
+            _picture(
+                plotting.plot_error_certificates(errors),
+                "What the cuts changed",
+                f"Certified bound and measured error of every cut ({shown.label}, "
+                f"seed {seed}).",
+            )
+        )
+    return pictures
+
+
+def _picture(figure: Figure, title: str, caption: str) -> _Picture:
+    """Draw a figure as SVG inside an address."""
+    with io.BytesIO() as file:
+        figure.savefig(file, format="svg", metadata={"Date": None})
+        data = base64.b64encode(file.getvalue()).decode("ascii")
+    return _Picture(f"data:image/svg+xml;base64,{data}", title, caption)
+
+
+def _curve(run: LabelledRun) -> plotting.TrainingCurve:
+    history = run.result.history
+    return plotting.TrainingCurve(
+        run.label,
+        steps=[item.step for item in history],
+        seconds=[item.seconds for item in history],
+        losses=[item.loss for item in history],
+        accuracies=[item.accuracy for item in history],
+    )
+
+
+def _sizes(runs: Sequence[LabelledRun], seed: int) -> Iterable[plotting.StateSizes]:
+    """Corner points of every layer's size, from the cuts."""
+    for run in runs:
+        recipe = run.result.recipe
+        if recipe.seed != seed:
+            continue
+        for name, final in run.result.states.items():
+            cuts = [
+                (event.step, layer.states_after)
+                for event in _cuts(run.result)
+                for layer in event.layers
+                if layer.name == name
+            ]
+            corners = [(0, recipe.d_state), *cuts, (recipe.steps, final)]
+            steps, states = zip(*corners, strict=True)
+            yield plotting.StateSizes(run.label, steps, states)
+
+
+def _spectra(result: RunResult) -> dict[str, dict[int, Sequence[float]]]:
+    """Values by layer and step; at cuts, those right before."""
+    spectra: dict[str, dict[int, Sequence[float]]] = {}
+    for item in result.spectra:
+        for name, values in item.layers.items():
+            spectra.setdefault(name, {})[item.step] = values
+    for event in _cuts(result):
+        for layer in event.layers:
+            lines = spectra.setdefault(layer.name, {})
+            lines[event.step] = layer.hankel_singular_values
+    return spectra
+
+
+def _cut_rows(runs: Sequence[LabelledRun]) -> Iterable[_CutRow]:
+    for run in runs:
+        for event in run.result.events:
+            for layer in event.layers:
+                label = f"{run.label}, seed {run.result.recipe.seed}"
+                yield _CutRow(label, event, layer)
+
+
+def _cuts(result: RunResult) -> list[ReductionEvent]:
+    """Return the attempts in which a layer was cut."""
+    return [event for event in result.events if event.is_cut]
+
+
+def _rows(values: Mapping[str, Any]) -> dict[str, str]:
+    """Names and values of a recipe, the plan of its cuts spread out."""
+    rows: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows |= {f"{name}: {inner}": str(value[inner]) for inner in value}
+        else:
+            rows[name] = str(value)
+    return rows

@@ -1,0 +1,158 @@
+"""Recipes: their values, schedules, and what wrong ones lead to."""
+
+import dataclasses
+import itertools
+import json
+import math
+from typing import Any
+
+import pytest
+
+from hankelcut.adapters import (
+    EnergyTolerance,
+    ErrorTolerance,
+    FixedFraction,
+    TargetOrder,
+)
+from hankelcut.experiments.recipe import RECIPES, CutPlan, Recipe, recipe_for
+from hankelcut.experiments.tasks import TASKS
+
+
+def attempts(recipe: Recipe) -> list[int]:
+    """Steps at which `InTrainingReducer` attempts a cut, by its documentation."""
+    schedule = recipe.cut_schedule()
+    assert schedule is not None
+    return [
+        step
+        for step in range(1, recipe.steps + 1)
+        if schedule.start <= step <= schedule.until
+        and (step - schedule.start) % schedule.every == 0
+    ]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        *RECIPES.values(),
+        Recipe(cuts=None, seed=7),
+        Recipe(cuts=CutPlan("order", 9.0, every=5, start=10, map="complex")),
+    ],
+)
+def test_json_round_trip_keeps_everything(recipe: Recipe) -> None:
+    text = json.dumps(recipe.to_dict(), allow_nan=False)
+    assert Recipe.from_dict(json.loads(text)) == recipe
+
+
+def test_left_out_fields_take_their_defaults() -> None:
+    recipe = Recipe.from_dict({"steps": 10, "cuts": {"value": 0.3}})
+    assert recipe == Recipe(steps=10, cuts=CutPlan(value=0.3))
+    assert Recipe.from_dict({"learning_rate": 1}) == Recipe(learning_rate=1.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"step": 10}, r"got the field='step', need one of task, d_model, "),
+        ({"steps": "10"}, r"got steps='10', need int"),
+        ({"steps": 10.5}, r"got steps=10.5, need int"),
+        ({"steps": True}, r"got steps=True, need int"),
+        ({"learning_rate": None}, r"got learning_rate=None, need float"),
+        ({"cuts": 0.05}, r"got cuts=0.05, need CutPlan or NoneType"),
+        ({"cuts": {"polcy": "energy"}}, r"got the field='polcy', need one of policy"),
+        ({"cuts": {"policy": "greed"}}, r"got policy='greed', need 'energy' or '"),
+        ({"cuts": {"every": 2.5}}, r"got every=2.5, need int or NoneType"),
+        ({"task": "mnist"}, r"got task='mnist', need one of digits, smnist"),
+    ],
+)
+def test_wrong_plain_values_are_named(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Recipe.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        *(
+            (name, 0, rf"got {name}=0, need at least 1")
+            for name in ("d_model", "d_state", "n_blocks", "steps", "batch_size")
+        ),
+        ("evaluate_every", 0, r"need at least 1"),
+        ("learning_rate", 0.0, r"need a number > 0"),
+        ("learning_rate", math.nan, r"got learning_rate=nan, need a number > 0"),
+        ("state_rate_factor", math.inf, r"need a number > 0"),
+        ("dropout", 1.0, r"need a share in \[0, 1\)"),
+        ("r_min", 1.0, r"need 0 <= r_min < r_max <= 1"),
+        ("max_phase", 7.0, r"need radians in \(0, 2 pi\]"),
+        ("weight_decay", -0.1, r"need a number >= 0"),
+        ("warmup_share", 1.0, r"need a share in \[0, 1\)"),
+        ("seed", -1, r"need at least 0"),
+    ],
+)
+def test_values_out_of_range_are_named(name: str, value: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(Recipe(), **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("value", 1.0, r"got tau=1.0, need a share in \(0, 1\)"),
+        ("every", 0, r"got every=0, need at least 1"),
+        ("until", 0, r"got until=0, need at least 1"),
+        ("start", -1, r"got start=-1, need at least 0"),
+        ("start", 5, r"got start=5, need 0 where `every` is not set"),
+        ("minimum_saving", 1.0, r"need a share in \[0, 1\)"),
+    ],
+)
+def test_plans_out_of_range_are_named(name: str, value: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(CutPlan(), **{name: value})
+
+
+def test_names_stand_for_policies() -> None:
+    assert CutPlan("energy", 0.1).make_policy() == EnergyTolerance(0.1)
+    assert CutPlan("error", 0.1).make_policy() == ErrorTolerance(0.1)
+    assert CutPlan("fraction", 0.1).make_policy() == FixedFraction(0.1)
+    assert CutPlan("order", 8.0).make_policy() == TargetOrder(8)
+    for value in (8.5, math.inf, math.nan):
+        with pytest.raises(ValueError, match=r"need a whole number"):
+            CutPlan("order", value)
+
+
+def test_default_schedule_is_four_equidistant_cuts_in_the_warmup() -> None:
+    recipe = Recipe(steps=1000, warmup_share=0.1, cuts=CutPlan())
+    assert attempts(recipe) == [25, 50, 75, 100]
+    later = dataclasses.replace(recipe, cuts=CutPlan(until=400))
+    assert attempts(later) == [100, 200, 300, 400]
+    assert attempts(dataclasses.replace(recipe, steps=12, warmup_share=0.0)) == [1]
+
+
+def test_explicit_schedule_is_kept() -> None:
+    recipe = Recipe(steps=20, cuts=CutPlan(every=7))
+    assert attempts(recipe) == [7, 14]
+    recipe = Recipe(steps=20, cuts=CutPlan(every=4, start=3, until=12))
+    assert attempts(recipe) == [3, 7, 11]
+    assert Recipe(cuts=None).cut_schedule() is None
+
+
+@pytest.mark.parametrize("warmup_share", [0.0, 0.1, 0.5])
+def test_rate_rises_linearly_and_falls_as_a_cosine(warmup_share: float) -> None:
+    recipe = Recipe(steps=100, warmup_share=warmup_share)
+    factors = [recipe.rate_factor(step) for step in range(1, 101)]
+    warmup = round(100 * warmup_share)
+    assert factors[:warmup] == pytest.approx([k / warmup for k in range(1, warmup + 1)])
+    falling = factors[warmup:]
+    assert all(a > b > 0 for a, b in itertools.pairwise(falling))
+    # Half a cosine is antisymmetric about its middle.
+    assert [a + b for a, b in zip(falling, falling[::-1], strict=True)] == (
+        pytest.approx([1.0] * len(falling))
+    )
+
+
+def test_every_task_has_a_recipe() -> None:
+    assert {name: recipe.task for name, recipe in RECIPES.items()} == {
+        name: name for name in TASKS
+    }
+    assert recipe_for("smnist").d_state == 256
+    with pytest.raises(ValueError, match=r"got task='mnist', need one of digits, "):
+        recipe_for("mnist")
