@@ -16,6 +16,7 @@ __all__ = [
     "batch_indices",
     "block_diagonal",
     "complex_dtype",
+    "detach",
     "diagonal_columns",
     "diagonal_rows",
     "eps",
@@ -165,6 +166,11 @@ def nearest_power_of_two(values: Array) -> Array:
     xp = namespace(values)
     positive = xp.where(values > 0, values, xp.ones_like(values))
     return 2.0 ** xp.round(xp.log2(positive))
+
+
+def detach(array: Array) -> Array:
+    """Return the array cut off from what a library recorded for its gradients."""
+    return array.detach() if array_api_compat.is_torch_array(array) else array
 
 
 def require_finite(caller: str, **arrays: Array) -> None:

@@ -245,7 +245,8 @@ def _truncate_diagonal(
     ]
     selections = [OrderSelection(m.balanced_order, m.notes) for m in modes]
     reduced, left, right = _stack([_padded(item, order) for item in modes], full)
-    kind = "real map" if balancing.system is full else "complex map"
+    same_readout = balancing.system.readout == full.readout
+    kind = "real map" if same_readout else "complex map"
     return ReductionResult(
         reduced,
         order,

@@ -11,6 +11,8 @@ from hankelcut.lti.gramians import GramianMethod, gramian_factors
 from hankelcut.lti.state_space import StateSpace
 from hankelcut.reduction.order_selection import HankelSpectrum
 
+_ARRAYS = {"A", "exponents", "B", "C", "D"}
+
 __all__ = ["Balancing", "StateMap", "balance"]
 
 StateMap: TypeAlias = Literal["real", "complex"]
@@ -116,6 +118,7 @@ def balance(
     if map not in get_args(StateMap):
         msg = f"{caller}: got map={map!r}, need one of {', '.join(get_args(StateMap))}"
         raise ValueError(msg)
+    system = _detached(system)
     if (
         map == "complex"
         and isinstance(system, DiagonalStateSpace)
@@ -130,6 +133,15 @@ def balance(
         )
         return _restack(system, balancings)
     return _balance(system, gramians, caller)
+
+
+def _detached(
+    system: StateSpace | DiagonalStateSpace,
+) -> StateSpace | DiagonalStateSpace:
+    """Return the system without gradients, which a reduction does not have."""
+    names = [field.name for field in fields(system)]
+    arrays = {k: _array.detach(getattr(system, k)) for k in names if k in _ARRAYS}
+    return replace(system, **arrays)
 
 
 def _balance(

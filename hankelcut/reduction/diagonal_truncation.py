@@ -10,7 +10,7 @@ is the better one; refusal. No diagonal form is returned unverified.
 
 from dataclasses import replace
 
-from hankelcut._errors import IllConditionedError
+from hankelcut._errors import IllConditionedError, ToleranceNotAttainableError
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.reduction.balancing import Balancing
 from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
@@ -22,6 +22,7 @@ from hankelcut.reduction.stored_modes import (
     eigenvectors,
     modes_of,
     n_stored,
+    pole_rounding,
     project,
     storage_error,
 )
@@ -94,6 +95,8 @@ def truncate_to_modes(
     if modes is not None and modes.system.n_states > most:
         return None
     modes = _better(modes, collided, target, most, spectrum, storage_eps)
+    if modes is not None and target.error_tol is not None:
+        _require_tolerance(modes, spectrum, target.error_tol, caller)
     if modes is not None:
         return replace(modes, notes=(*selection.notes, *modes.notes))
     msg = (
@@ -102,6 +105,20 @@ def truncate_to_modes(
         f"{storage_eps:.1g} within the error bound; choose another order or tolerance"
     )
     raise IllConditionedError(msg)
+
+
+def _require_tolerance(
+    modes: Modes, spectrum: HankelSpectrum, error_tol: float, caller: str
+) -> None:
+    bound = spectrum.error_bounds()[modes.balanced_order] + modes.added_error
+    if modes.added_error > 0 and bound > error_tol:
+        msg = (
+            f"{caller}: with what rounding adds, the error bound of order "
+            f"{modes.balanced_order} is {bound:.3g}, above error_tol={error_tol:.3g}; "
+            "poles lie too close to the stability boundary; raise error_tol or pass "
+            "`order`"
+        )
+        raise ToleranceNotAttainableError(msg)
 
 
 def _direct(
@@ -137,10 +154,22 @@ def _direct(
         if modes is not None:
             allowed = max(_SHARE_OF_BOUND * bounds[order], accuracy)
             if stored > most or storage_error(modes, storage_eps) <= allowed:
-                return _noted(modes, collided), collided
+                return _noted(_rounded(modes, allowed), collided), collided
         collided.append(block)
         order += orders.step
     return None, collided
+
+
+def _rounded(modes: Modes, allowed: float) -> Modes:
+    """Count the rounding of poles next to the stability boundary in the error."""
+    rounding = pole_rounding(modes)
+    if rounding <= allowed:
+        return modes
+    note = (
+        "poles lie so close to the stability boundary that rounding may add "
+        f"{rounding:.2g} to the error"
+    )
+    return replace(modes, added_error=rounding, notes=(*modes.notes, note))
 
 
 def _noted(modes: Modes, collided: list[Truncated]) -> Modes:
@@ -150,7 +179,7 @@ def _noted(modes: Modes, collided: list[Truncated]) -> Modes:
         f"order {collided[0].order} has nearly colliding poles that cannot be stored "
         f"accurately; took {modes.balanced_order}"
     )
-    return replace(modes, notes=(note,))
+    return replace(modes, notes=(note, *modes.notes))
 
 
 def _better(

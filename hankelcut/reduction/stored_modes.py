@@ -20,9 +20,13 @@ __all__ = [
     "eigenvectors",
     "modes_of",
     "n_stored",
+    "pole_rounding",
     "project",
     "storage_error",
 ]
+
+# Rounding of an eigenvalue of a balanced matrix, in units of the largest one's.
+_EIGENVALUE_ROUNDINGS = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +42,8 @@ class Modes:
     balanced_order : int
         Number of Hankel singular values that were kept.
     added_error : float
-        H-infinity error beyond the a-priori bound, where poles had to be separated.
+        H-infinity error beyond the a-priori bound, where poles had to be separated or
+        lie so close to the stability boundary that rounding counts.
     notes : tuple of str
         What was noticed on the way.
     """
@@ -153,15 +158,14 @@ def modes_of(
     if C is None:
         C = _array.to_complex(dense.C) @ X
     left, right = _array.adjoint(inverse), X
-    factor = _array.to_real(poles) * 0 + 1
     if truncated.real_map:
-        kept = xp.imag(poles) >= 0
-        exponents, B, C = exponents[kept], B[kept, :], C[:, kept]
-        left, right = left[:, kept], right[:, kept]
+        kept = xp.nonzero(xp.imag(poles) >= 0)[0]
+        poles, exponents = xp.take(poles, kept), xp.take(exponents, kept)
+        B, C = xp.take(B, kept, axis=0), xp.take(C, kept, axis=1)
+        left, right = xp.take(left, kept, axis=1), xp.take(right, kept, axis=1)
         # A real pole is stored once, a conjugate pair counts twice in Re(T x_r).
-        factor = xp.where(xp.imag(poles[kept]) > 0, 2 * factor[kept], factor[kept])
-    factor = xp.astype(factor, X.dtype)
-    C, right = C * factor, right * factor
+        factor = 1 + xp.astype(xp.imag(poles) > 0, X.dtype)
+        C, right = C * factor, right * factor
     left = _array.to_complex(truncated.left) @ left
     right = _array.to_complex(truncated.right) @ right
     return _stored(truncated, exponents, B, C, left, right)
@@ -186,7 +190,7 @@ def _stored(
     system = DiagonalStateSpace(
         exponents, B, C, truncated.stored_as.D, truncated.dense.time, readout
     )
-    by_dominance = xp.flip(xp.argsort(_mode_norms(system)))
+    by_dominance = xp.flip(xp.argsort(_mode_norms(system)[0]))
     left = xp.take(left, by_dominance, axis=1)
     right = xp.take(right, by_dominance, axis=1)
     system = replace(
@@ -198,19 +202,35 @@ def _stored(
     return Modes(system, left, right, truncated.order)
 
 
-def _mode_norms(system: DiagonalStateSpace) -> Array:
-    """Return the H-infinity norms of the single complex states, (r,)."""
+def storage_error(modes: Modes, storage_eps: float) -> float:
+    """Return the first-order H-infinity error of rounding stored parameters."""
+    norms, _ = _mode_norms(modes.system)
+    return storage_eps * float(_array.namespace(norms).sum(norms))
+
+
+def pole_rounding(modes: Modes) -> float:
+    """Return the first-order H-infinity error of rounding in the eigenvalues.
+
+    An eigenvalue is off by about u times the largest; a resonance of norm h with margin
+    m to the stability boundary then moves by h / m times that.
+    """
+    system = modes.system
+    if system.n_states == 0:
+        return 0.0
+    norms, margins = _mode_norms(system)
+    xp = _array.namespace(norms)
+    largest = float(xp.max(xp.abs(system.poles)))
+    moved = _EIGENVALUE_ROUNDINGS * _array.eps(norms) * largest
+    return moved * float(xp.sum(norms / margins))
+
+
+def _mode_norms(system: DiagonalStateSpace) -> tuple[Array, Array]:
+    """Return H-infinity norms and stability margins of the complex states, (r,)."""
     xp = _array.namespace(system.B)
     norms = xp.linalg.vector_norm(system.B, axis=1)
     norms = norms * xp.linalg.vector_norm(system.C, axis=0)
     if system.readout != "complex":
         norms = 2 * system.readout_gain * norms
     real = xp.real(system.exponents)
-    continuous = isinstance(system.time, Continuous)
-    return norms / (-real if continuous else -xp.expm1(real))
-
-
-def storage_error(modes: Modes, storage_eps: float) -> float:
-    """Return the first-order H-infinity error of rounding stored parameters."""
-    norms = _mode_norms(modes.system)
-    return storage_eps * float(_array.namespace(norms).sum(norms))
+    margins = -real if isinstance(system.time, Continuous) else -xp.expm1(real)
+    return norms / margins, margins

@@ -163,9 +163,11 @@ def _check_error(item: _Item) -> None:
         f"the Hankel norm {largest:.6g} of the error is below the next Hankel singular",
         f"value {next_value:.6g}, which no model of that order can reach",
     )
-    gain = float(peak_gain(error)[0])
-    if isinstance(error, DiagonalStateSpace):
-        gain = max(gain, float(hinf_bracket(error).lower))
+    gain = float(
+        hinf_bracket(error).lower
+        if isinstance(error, DiagonalStateSpace)
+        else peak_gain(error)[0]
+    )
     item.require(
         max(gain, largest) <= item.claimed_bound + slack,
         f"the error {max(gain, largest):.6g} is above its bound",
