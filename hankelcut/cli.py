@@ -95,7 +95,11 @@ def demo(
     ] = 1,
     json_file: Annotated[
         Path | None,
-        typer.Option("--json", help="Write the figures of the table to this file."),
+        typer.Option(
+            "--json",
+            dir_okay=False,
+            help="Write the figures of the table to this file.",
+        ),
     ] = None,
 ) -> None:
     """Train on digits at full size, cut in training, and small from the start."""
@@ -177,7 +181,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the folder's unfinished run.")
     ] = False,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[
+        Literal["cpu", "cuda"], typer.Option(help="Where to train.")
+    ] = "cpu",
 ) -> None:
     """Train one model; options that are left out are those of the task's recipe."""
     _require_extras()
@@ -206,14 +212,23 @@ def _train(
     recipe: "Recipe", *, data: Path | None, folder: Path, resume: bool, device: str
 ) -> None:
     """Run a recipe in a folder of its own, and report."""
+    import torch
+
     from hankelcut.experiments.report import write_report
     from hankelcut.experiments.run_folder import free_folder
     from hankelcut.experiments.summary import LabelledRun, summarise
     from hankelcut.experiments.tasks import load_task
     from hankelcut.experiments.training import train as run
+    from hankelcut.experiments.training_state import Batches
 
+    if device == "cuda" and not torch.cuda.is_available():
+        raise typer.BadParameter("--device cuda: torch finds no GPU here")
     chosen = free_folder(folder, {"recipe": recipe.to_dict()})
     task = load_task(recipe.task, data=data)
+    try:
+        Batches(len(task.train_inputs), recipe.batch_size, seed=recipe.seed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     with _Display() as display:
         result = run(
             recipe,
@@ -284,11 +299,11 @@ class _Display:
         self._console = Console(stderr=True, highlight=False)
         self._bars = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.completed}/{task.total} steps"),
+            BarColumn(bar_width=10),
+            TextColumn("{task.completed}/{task.total}"),
             TextColumn("loss {task.fields[loss]}"),
-            TextColumn("accuracy {task.fields[accuracy]}"),
-            TextColumn("states {task.fields[states]}"),
+            TextColumn("acc {task.fields[accuracy]}"),
+            TextColumn("{task.fields[states]} states"),
             TimeElapsedColumn(),
             console=self._console,
             disable=not self._console.is_terminal,
@@ -309,7 +324,7 @@ class _Display:
             loss, accuracy = f"{progress.loss:.3f}", "-"
             if progress.accuracy is not None:
                 accuracy = f"{100 * progress.accuracy:.1f} %"
-            states = " + ".join(str(size) for size in progress.states.values())
+            states = "+".join(str(size) for size in progress.states.values())
             self._bars.update(
                 bar,
                 total=progress.steps,
@@ -328,7 +343,7 @@ class _Display:
             if progress.measurement is not None and not self._console.is_terminal:
                 self._say(
                     f"{name}, step {progress.step}/{progress.steps}: loss {loss}, "
-                    f"accuracy {accuracy}, states {states}"
+                    f"accuracy {accuracy}, {states} states"
                 )
 
         return show

@@ -214,6 +214,7 @@ def test_options_change_the_recipe(recipe_of: Any) -> None:
         ("--policy greedy --value 1", "greedy"),
         ("--task mnist", "mnist"),
         ("--steps 0", "got steps=0, need at least 1"),
+        ("--batch-size 2000", "got batch_size=2000, need at most the 1077"),
         ("--d-state many", "--d-state"),
     ],
 )
@@ -224,6 +225,14 @@ def test_wrong_options_are_usage_errors(
     assert code == 2
     assert message in " ".join(err.replace("│", " ").split())
     assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_a_usage_error(call: Any, tmp_path: Path) -> None:
+    code, _, err = call("train", "--device", "cuda")
+    assert code == 2
+    assert "torch finds no GPU" in err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -185,6 +185,7 @@ def train(
     if recipe.task != task.name:
         msg = f"got a recipe for {recipe.task!r} and the task {task.name!r}"
         raise ValueError(msg)
+    batches = Batches(len(task.train_inputs), recipe.batch_size, seed=recipe.seed)
     task = _on_device(task, device)
     run_folder = _prepare_folder(recipe, folder, resume=resume)
     gpus = [task.train_inputs.device] if task.train_inputs.is_cuda else []
@@ -195,7 +196,7 @@ def train(
             load_checkpoint(run_folder.path / _CHECKPOINT, state)
         else:
             state.spectra.append(Spectra(0, hankel_spectra(state.model)))
-        _Trainer(state, task, run_folder, progress).run()
+        _Trainer(state, task, batches, run_folder, progress).run()
     result = _result(state, task)
     if run_folder is not None:
         run_folder.write_json("results.json", result.to_dict())
@@ -211,15 +212,12 @@ class _Trainer:
         self,
         state: TrainingState,
         task: Task,
+        batches: Batches,
         folder: RunFolder | None,
         progress: ProgressCallback | None,
     ) -> None:
-        self._state, self._task = state, task
+        self._state, self._task, self._batches = state, task, batches
         self._folder, self._progress = folder, progress
-        recipe = state.recipe
-        self._batches = Batches(
-            len(task.train_inputs), recipe.batch_size, seed=recipe.seed
-        )
 
     def run(self) -> None:
         """Do the steps that are left."""

@@ -5,9 +5,10 @@ shrink to zeros and short decimals, and repeated poles, ties and silent states a
 common instead of never drawn.
 """
 
+import cmath
 import importlib
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -73,24 +74,27 @@ def stable_systems(
     MissingDependencyError
         If hypothesis is not installed.
     """
-    strategies = _hypothesis_strategies()
-    sizes = ((min_states, max_states), (1, max_inputs), (1, max_outputs))
+    drawing = _Drawing(_hypothesis_strategies(), max_inputs, max_outputs)
 
     def build(draw: _Draw) -> StateSpace:
-        domain = draw(_domains(strategies, time))
-        is_real = draw(strategies.booleans()) if real is None else real
-        n, m, p = _sizes(draw, strategies, sizes)
-        draw_matrix = _real_matrix if is_real else _complex_matrix
-        coupling = draw_matrix(draw, strategies, (n, n), _LARGEST_COUPLING)
-        A = np.triu(coupling, 1 if not is_real else 2)
-        A = A + _pole_blocks(draw, strategies, n, domain, is_real=is_real)
-        shapes = ((n, m), (p, n), (p, m))
-        B, C, D = (
-            draw_matrix(draw, strategies, shape, _LARGEST_GAIN) for shape in shapes
-        )
-        return StateSpace(A, B, C, D, domain)
+        domain = draw(drawing.domains(time))
+        # Shrinks to False, to real systems.
+        is_complex = draw(drawing.strategies.booleans()) if real is None else not real
+        is_real = not is_complex
+        m, p = draw(drawing.channels())
+        modes = draw(drawing.modes(domain, m, p, min_states, max_states))
+        if is_real:
+            blocks, B, C = _real_blocks(modes, max_states)
+        else:
+            blocks, B, C = np.diag(_poles(modes)), _rows(modes), _columns(modes)
+        n = blocks.shape[0]
+        coupling = draw(drawing.matrix(n, n, _LARGEST_COUPLING, is_real=is_real))
+        D = draw(drawing.matrix(p, m, _LARGEST_GAIN, is_real=is_real))
+        # Above the 2 x 2 blocks of a real system only.
+        A = blocks + np.triu(coupling, 2 if is_real else 1)
+        return StateSpace(A, B.reshape(n, m), C.reshape(p, n), D, domain)
 
-    systems: DenseSystems = strategies.composite(build)()
+    systems: DenseSystems = drawing.strategies.composite(build)()
     return systems
 
 
@@ -126,25 +130,24 @@ def diagonal_systems(
     MissingDependencyError
         If hypothesis is not installed.
     """
-    strategies = _hypothesis_strategies()
-    sizes = ((min_states, max_states), (1, max_inputs), (1, max_outputs))
+    drawing = _Drawing(_hypothesis_strategies(), max_inputs, max_outputs)
 
     def build(draw: _Draw) -> DiagonalStateSpace:
-        domain = draw(_domains(strategies, time))
-        chosen = readout or draw(strategies.sampled_from(_READOUTS))
-        n, m, p = _sizes(draw, strategies, sizes)
-        poles = np.array(
-            [_pole(draw, strategies, domain) for _ in range(n)], dtype=complex
-        )
-        B = _complex_matrix(draw, strategies, (n, m), _LARGEST_GAIN)
-        C = _complex_matrix(draw, strategies, (p, n), _LARGEST_GAIN)
-        draw_D = _complex_matrix if chosen == "complex" else _real_matrix
-        D = draw_D(draw, strategies, (p, m), _LARGEST_GAIN)
+        domain = draw(drawing.domains(time))
+        chosen = readout or draw(drawing.strategies.sampled_from(_READOUTS))
+        m, p = draw(drawing.channels())
+        modes = draw(drawing.modes(domain, m, p, min_states, max_states))
+        n, is_real = len(modes), chosen != "complex"
         return DiagonalStateSpace.from_poles(
-            poles, B, C, D, time=domain, readout=chosen
+            _poles(modes),
+            _rows(modes).reshape(n, m),
+            _columns(modes).reshape(p, n),
+            draw(drawing.matrix(p, m, _LARGEST_GAIN, is_real=is_real)),
+            time=domain,
+            readout=chosen,
         )
 
-    systems: DiagonalSystems = strategies.composite(build)()
+    systems: DiagonalSystems = drawing.strategies.composite(build)()
     return systems
 
 
@@ -159,58 +162,99 @@ def _hypothesis_strategies() -> Any:
         raise MissingDependencyError(msg) from error
 
 
-def _domains(strategies: Any, time: TimeDomain | None) -> Any:
-    if time is not None:
-        return strategies.just(time)
-    return strategies.sampled_from((Discrete(), Continuous()))
+@dataclass(frozen=True)
+class _Drawing:
+    """The parts that systems are drawn from.
+
+    A mode is a pole with its row of B and its column of C: one item of a list, which
+    shrinking deletes as a whole.
+    """
+
+    strategies: Any
+    max_inputs: int
+    max_outputs: int
+
+    def domains(self, time: TimeDomain | None) -> Any:
+        """Return the strategy of the time domain."""
+        if time is not None:
+            return self.strategies.just(time)
+        return self.strategies.sampled_from((Discrete(), Continuous()))
+
+    def channels(self) -> Any:
+        """Return the strategy of (m, p)."""
+        integers = self.strategies.integers
+        return self.strategies.tuples(
+            integers(1, self.max_inputs), integers(1, self.max_outputs)
+        )
+
+    def modes(self, time: TimeDomain, m: int, p: int, least: int, most: int) -> Any:
+        """Return the strategy of lists of (pole, row of B, column of C)."""
+        mode = self.strategies.tuples(
+            self._pole(time), self._numbers(m), self._numbers(p)
+        )
+        return self.strategies.lists(mode, min_size=least, max_size=most)
+
+    def matrix(self, rows: int, columns: int, largest: int, *, is_real: bool) -> Any:
+        """Return the strategy of matrices with entries of at most a size."""
+        parts = [self._integers(rows * columns, largest)] * (1 if is_real else 2)
+        return self.strategies.tuples(*parts).map(
+            lambda drawn: _combined(drawn).reshape(rows, columns)
+        )
+
+    def _numbers(self, count: int) -> Any:
+        parts = [self._integers(count, _LARGEST_GAIN)] * 2
+        return self.strategies.tuples(*parts).map(_combined)
+
+    def _integers(self, count: int, largest: int) -> Any:
+        entries = self.strategies.integers(-largest, largest)
+        return self.strategies.lists(entries, min_size=count, max_size=count)
+
+    def _pole(self, time: TimeDomain) -> Any:
+        integers = self.strategies.integers
+        phase = integers(-_LARGEST_PHASE, _LARGEST_PHASE)
+        if isinstance(time, Continuous):
+            decay = integers(100 - _LARGEST_MODULUS, _FASTEST_DECAY)
+            drawn = self.strategies.tuples(decay, phase)
+            return drawn.map(lambda pair: complex(-pair[0] / 100, pair[1] / 10))
+        drawn = self.strategies.tuples(integers(0, _LARGEST_MODULUS), phase)
+        return drawn.map(lambda pair: cmath.rect(pair[0] / 100, pair[1] / 10))
 
 
-def _sizes(
-    draw: _Draw, strategies: Any, ranges: tuple[tuple[int, int], ...]
-) -> tuple[int, ...]:
-    return tuple(draw(strategies.integers(*limits)) for limits in ranges)
+def _combined(parts: Any) -> _Values:
+    """Combine integers in hundredths: real, or real and imaginary parts."""
+    first, *second = (np.array(part, dtype=float) / 100 for part in parts)
+    return np.asarray(first + 1j * second[0]) if second else np.asarray(first)
 
 
-def _hundredths(draw: _Draw, strategies: Any, low: int, high: int) -> float:
-    return float(draw(strategies.integers(low, high))) / 100
+def _poles(modes: Any) -> _Values:
+    return np.array([pole for pole, _, _ in modes], dtype=complex)
 
 
-def _pole(draw: _Draw, strategies: Any, time: TimeDomain) -> complex:
-    phase = draw(strategies.integers(-_LARGEST_PHASE, _LARGEST_PHASE)) / 10
-    if isinstance(time, Continuous):
-        decay = _hundredths(draw, strategies, 100 - _LARGEST_MODULUS, _FASTEST_DECAY)
-        return complex(-decay, phase)
-    modulus = _hundredths(draw, strategies, 0, _LARGEST_MODULUS)
-    return complex(modulus * math.cos(phase), modulus * math.sin(phase))
+def _rows(modes: Any) -> _Values:
+    return np.array([row for _, row, _ in modes], dtype=complex)
 
 
-def _pole_blocks(
-    draw: _Draw, strategies: Any, n: int, time: TimeDomain, *, is_real: bool
-) -> _Values:
-    """Diagonal of poles; real: 2 x 2 blocks of pairs, and a real pole if n is odd."""
-    if not is_real:
-        poles = [_pole(draw, strategies, time) for _ in range(n)]
-        return np.diag(np.array(poles, dtype=complex))
-    A = np.zeros((n, n))
-    for k in range(0, n - 1, 2):
-        pole = _pole(draw, strategies, time)
-        A[k : k + 2, k : k + 2] = [[pole.real, pole.imag], [-pole.imag, pole.real]]
-    if n % 2:
-        A[-1, -1] = _pole(draw, strategies, time).real
-    return A
+def _columns(modes: Any) -> _Values:
+    return np.array([column for _, _, column in modes], dtype=complex).T
 
 
-def _real_matrix(
-    draw: _Draw, strategies: Any, shape: tuple[int, int], largest: int
-) -> _Values:
-    count = shape[0] * shape[1]
-    entries = strategies.integers(-largest, largest)
-    drawn = draw(strategies.lists(entries, min_size=count, max_size=count))
-    return np.array(drawn, dtype=float).reshape(shape) / 100
-
-
-def _complex_matrix(
-    draw: _Draw, strategies: Any, shape: tuple[int, int], largest: int
-) -> _Values:
-    real, imag = (_real_matrix(draw, strategies, shape, largest) for _ in range(2))
-    return real + 1j * imag
+def _real_blocks(modes: Any, most: int) -> tuple[_Values, _Values, _Values]:
+    """Return A, B, C of at most so many real states: two of a complex pole."""
+    blocks: list[_Values] = []
+    rows: list[_Values] = []
+    columns: list[_Values] = []
+    for pole, row, column in modes:
+        size = 1 if pole.imag == 0 or len(rows) + 1 == most else 2
+        if len(rows) + size > most:
+            break
+        turn = np.array([[pole.real, pole.imag], [-pole.imag, pole.real]])
+        blocks.append(turn[:size, :size])
+        rows.extend([row.real, row.imag][:size])
+        columns.extend([column.real, column.imag][:size])
+    A = np.zeros((len(rows), len(rows)))
+    start = 0
+    for block in blocks:
+        stop = start + block.shape[0]
+        A[start:stop, start:stop] = block
+        start = stop
+    return A, np.array(rows), np.array(columns).T
