@@ -245,8 +245,9 @@ def _truncate_diagonal(
     ]
     selections = [OrderSelection(m.balanced_order, m.notes) for m in modes]
     reduced, left, right = _stack([_padded(item, order) for item in modes], full)
-    same_readout = balancing.system.readout == full.readout
-    kind = "real map" if same_readout else "complex map"
+    balanced = balancing.system
+    assert isinstance(balanced, DiagonalStateSpace)  # noqa: S101 - narrows the type
+    kind = "real map" if balanced.readout == full.readout else "complex map"
     return ReductionResult(
         reduced,
         order,

@@ -52,39 +52,37 @@ def relative_residual(system, P, Q):
 
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("batch", BATCHES)
-def test_dense_gramians_solve_their_equations(xp, time, dtype, batch, rng):
-    full = random_stable_system(rng, 5, 2, 3, time, dtype=dtype, batch=batch)
-    system = on(xp, full)
-    P, Q = controllability_gramian(system), observability_gramian(system)
-    assert P.dtype == Q.dtype == system.A.dtype
-    P, Q = xp.to_numpy(P), xp.to_numpy(Q)
-    assert P.shape == Q.shape == (*batch, 5, 5)
-    for i in np.ndindex(*batch):
-        assert relative_residual(full[i], P[i], Q[i]) <= 100 * np.finfo(dtype).eps
-        for X in (P[i], Q[i]):
-            rounding = 50 * np.finfo(dtype).eps * abs(X).max()
-            np.testing.assert_allclose(X, adjoint(X), rtol=0, atol=rounding)
-            assert np.linalg.eigvalsh(X)[0] >= -rounding
+def test_dense_gramians_solve_their_equations(xp, time, dtype, rng):
+    for batch in BATCHES:
+        full = random_stable_system(rng, 5, 2, 3, time, dtype=dtype, batch=batch)
+        system = on(xp, full)
+        P, Q = controllability_gramian(system), observability_gramian(system)
+        assert P.dtype == Q.dtype == system.A.dtype
+        P, Q = xp.to_numpy(P), xp.to_numpy(Q)
+        assert P.shape == Q.shape == (*batch, 5, 5)
+        for i in np.ndindex(*batch):
+            assert relative_residual(full[i], P[i], Q[i]) <= 100 * np.finfo(dtype).eps
+            for X in (P[i], Q[i]):
+                rounding = 50 * np.finfo(dtype).eps * abs(X).max()
+                np.testing.assert_allclose(X, adjoint(X), rtol=0, atol=rounding)
+                assert np.linalg.eigvalsh(X)[0] >= -rounding
 
 
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("single", [True, False])
 @pytest.mark.parametrize("readout", READOUTS)
-@pytest.mark.parametrize("batch", BATCHES)
-def test_diagonal_gramians_solve_the_dense_equations(
-    xp, time, single, readout, batch, rng
-):
-    full = random_diagonal_system(rng, 4, 2, 3, time, readout, batch=batch)
-    system = on(xp, to_precision(full, single))
-    P, Q = controllability_gramian(system), observability_gramian(system)
-    eps = np.finfo(xp.to_numpy(P).dtype).eps
-    P, Q = xp.to_numpy(P), xp.to_numpy(Q)
-    N = 4 if readout == "complex" else 8
-    assert P.shape == Q.shape == (*batch, N, N)
-    assert np.isrealobj(P) == (readout != "complex")
-    for i in np.ndindex(*batch):
-        assert relative_residual(to_dense(full[i]), P[i], Q[i]) <= 100 * eps
+def test_diagonal_gramians_solve_the_dense_equations(xp, time, single, readout, rng):
+    for batch in BATCHES:
+        full = random_diagonal_system(rng, 4, 2, 3, time, readout, batch=batch)
+        system = on(xp, to_precision(full, single))
+        P, Q = controllability_gramian(system), observability_gramian(system)
+        eps = np.finfo(xp.to_numpy(P).dtype).eps
+        P, Q = xp.to_numpy(P), xp.to_numpy(Q)
+        N = 4 if readout == "complex" else 8
+        assert P.shape == Q.shape == (*batch, N, N)
+        assert np.isrealobj(P) == (readout != "complex")
+        for i in np.ndindex(*batch):
+            assert relative_residual(to_dense(full[i]), P[i], Q[i]) <= 100 * eps
 
 
 @pytest.mark.parametrize("time", TIMES)

@@ -100,9 +100,7 @@ def test_truncated_delay(n):
     # Poles at the n-th roots of r: h_k = 1 at k = 1, 1 + n, ... only, damped by r.
     damping = 0.5
     poles = damping ** (1 / n) * np.exp(2j * np.pi * np.arange(n) / n)
-    system = DiagonalStateSpace.from_poles(
-        poles, np.ones((n, 1)) / n, np.ones((1, n))
-    )
+    system = DiagonalStateSpace.from_poles(poles, np.ones((n, 1)) / n, np.ones((1, n)))
     lower, upper, _ = ends(system, rtol=1e-3)
     norm = 1 / (1 - damping)
     assert lower == pytest.approx(norm, rel=1e-9)
@@ -219,8 +217,10 @@ def test_rounding_of_cancelling_fast_poles_is_in_the_upper_end(gain):
     fast = gain * 1e8 * np.array([3.1, 2.7, 9.4])
     last = -(fast[0] / 7 + fast[1] / 3) / fast[2]
     system = DiagonalStateSpace(
-        [-1.0, -1e8, -1e8, -1e8], np.append(1.0, fast)[:, None],
-        [[1.0, 1 / 7, 1 / 3, last]], time=Continuous(),
+        [-1.0, -1e8, -1e8, -1e8],
+        np.append(1.0, fast)[:, None],
+        [[1.0, 1 / 7, 1 / 3, last]],
+        time=Continuous(),
     )
     _, upper, _ = ends(system, rtol=1e-9)
     spaced = np.append(np.geomspace(1e-3, 1e10, 60), 0.0)
@@ -245,9 +245,7 @@ def test_unitary_channels_are_irrelevant(time, rng):
     system = random_diagonal_system(rng, 5, 2, 3, time)
     U, _ = np.linalg.qr(rng.standard_normal((2, 2)) + 1j * rng.standard_normal((2, 2)))
     V, _ = np.linalg.qr(rng.standard_normal((3, 3)) + 1j * rng.standard_normal((3, 3)))
-    turned = replace(
-        system, B=system.B @ U, C=V @ system.C, D=V @ system.D @ U
-    )
+    turned = replace(system, B=system.B @ U, C=V @ system.C, D=V @ system.D @ U)
     for ours, theirs in zip(ends(turned)[:2], ends(system)[:2], strict=True):
         assert ours == pytest.approx(theirs, rel=1e-10)
 

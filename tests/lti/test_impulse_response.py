@@ -11,60 +11,66 @@ INSTANTS = np.array([0.0, 0.3, 1.7, 4.0])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("count", [0, 1, 2, 9])
-def test_dense_samples_are_the_loop(xp, dtype, batch, count, rng):
-    full = random_stable_system(rng, 4, 2, 3, Discrete(), dtype=dtype, batch=batch)
-    samples = impulse_response(on(xp, full), n_samples=count)
-    assert samples.dtype == getattr(xp, np.dtype(dtype).name)
-    samples = xp.to_numpy(samples)
-    assert samples.shape == (*batch, count, 3, 2)
-    for i in np.ndindex(*batch):
-        item = full[i]
-        expected = impulse_loop(item.A, item.B, item.C, item.D, max(count, 1))[:count]
-        np.testing.assert_allclose(
-            samples[i], expected, rtol=0, atol=300 * np.finfo(dtype).eps
-        )
+def test_dense_samples_are_the_loop(xp, dtype, count, rng):
+    for batch in BATCHES:
+        full = random_stable_system(rng, 4, 2, 3, Discrete(), dtype=dtype, batch=batch)
+        samples = impulse_response(on(xp, full), n_samples=count)
+        assert samples.dtype == getattr(xp, np.dtype(dtype).name)
+        samples = xp.to_numpy(samples)
+        assert samples.shape == (*batch, count, 3, 2)
+        for i in np.ndindex(*batch):
+            item = full[i]
+            expected = impulse_loop(item.A, item.B, item.C, item.D, max(count, 1))[
+                :count
+            ]
+            np.testing.assert_allclose(
+                samples[i], expected, rtol=0, atol=300 * np.finfo(dtype).eps
+            )
 
 
 @pytest.mark.parametrize("single", [True, False])
 @pytest.mark.parametrize("readout", READOUTS)
-@pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("count", [0, 1, 9])
-def test_diagonal_samples_are_the_loop(xp, single, readout, batch, count, rng):
-    full = random_diagonal_system(rng, 4, 2, 3, Discrete(), readout, batch=batch)
-    samples = impulse_response(on(xp, to_precision(full, single)), n_samples=count)
-    kind = "complex" if readout == "complex" else "float"
-    bits = {"complex": (64, 128), "float": (32, 64)}[kind][not single]
-    assert samples.dtype == getattr(xp, f"{kind}{bits}")
-    samples = xp.to_numpy(samples)
-    assert samples.shape == (*batch, count, 3, 2)
-    for i in np.ndindex(*batch):
-        item = full[i]
-        A = np.diag(item.poles)
-        expected = impulse_loop(A, item.B, item.C, 0 * item.D, max(count, 1))[:count]
-        # The readout by its definition: C x, Re(C x) or 2 Re(C x).
-        if readout != "complex":
-            expected = {"real": 1, "twice_real": 2}[readout] * expected.real
-        expected = expected + (np.arange(count) == 0)[:, None, None] * item.D
-        np.testing.assert_allclose(
-            samples[i], expected, rtol=0, atol=1e-4 if single else 1e-12
-        )
+def test_diagonal_samples_are_the_loop(xp, single, readout, count, rng):
+    for batch in BATCHES:
+        full = random_diagonal_system(rng, 4, 2, 3, Discrete(), readout, batch=batch)
+        samples = impulse_response(on(xp, to_precision(full, single)), n_samples=count)
+        kind = "complex" if readout == "complex" else "float"
+        bits = {"complex": (64, 128), "float": (32, 64)}[kind][not single]
+        assert samples.dtype == getattr(xp, f"{kind}{bits}")
+        samples = xp.to_numpy(samples)
+        assert samples.shape == (*batch, count, 3, 2)
+        for i in np.ndindex(*batch):
+            item = full[i]
+            A = np.diag(item.poles)
+            expected = impulse_loop(A, item.B, item.C, 0 * item.D, max(count, 1))[
+                :count
+            ]
+            # The readout by its definition: C x, Re(C x) or 2 Re(C x).
+            if readout != "complex":
+                expected = {"real": 1, "twice_real": 2}[readout] * expected.real
+            expected = expected + (np.arange(count) == 0)[:, None, None] * item.D
+            np.testing.assert_allclose(
+                samples[i], expected, rtol=0, atol=1e-4 if single else 1e-12
+            )
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.complex128])
-@pytest.mark.parametrize("batch", BATCHES)
-def test_continuous_dense_samples_are_exponentials(xp, dtype, batch, rng):
-    full = random_stable_system(rng, 4, 2, 3, Continuous(), dtype=dtype, batch=batch)
-    samples = impulse_response(on(xp, full), times=xp.asarray(INSTANTS))
-    samples = xp.to_numpy(samples)
-    assert samples.shape == (*batch, 4, 3, 2)
-    for i in np.ndindex(*batch):
-        values, X = np.linalg.eig(full.A[i])
-        for k, t in enumerate(INSTANTS):
-            grown = X @ np.diag(np.exp(values * t)) @ np.linalg.inv(X)
-            expected = full.C[i] @ grown @ full.B[i]
-            np.testing.assert_allclose(samples[i][k], expected, atol=1e-11)
+def test_continuous_dense_samples_are_exponentials(xp, dtype, rng):
+    for batch in BATCHES:
+        full = random_stable_system(
+            rng, 4, 2, 3, Continuous(), dtype=dtype, batch=batch
+        )
+        samples = impulse_response(on(xp, full), times=xp.asarray(INSTANTS))
+        samples = xp.to_numpy(samples)
+        assert samples.shape == (*batch, 4, 3, 2)
+        for i in np.ndindex(*batch):
+            values, X = np.linalg.eig(full.A[i])
+            for k, t in enumerate(INSTANTS):
+                grown = X @ np.diag(np.exp(values * t)) @ np.linalg.inv(X)
+                expected = full.C[i] @ grown @ full.B[i]
+                np.testing.assert_allclose(samples[i][k], expected, atol=1e-11)
 
 
 @pytest.mark.parametrize("readout", READOUTS)

@@ -83,9 +83,7 @@ def test_coinciding_real_poles_do_not_stop_the_search():
     )
     angles = np.linspace(0, np.pi, 400_001)
     z = np.exp(1j * angles)
-    response = sum(
-        c / (z - p) for c, p in zip(system.C[0], np.diag(A), strict=True)
-    )
+    response = sum(c / (z - p) for c, p in zip(system.C[0], np.diag(A), strict=True))
     gain, frequency = peak_gain(system)
     assert float(gain) == pytest.approx(abs(response).max(), rel=1e-6)
     assert 0 < abs(float(frequency)) < 0.02

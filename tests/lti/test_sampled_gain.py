@@ -36,7 +36,8 @@ def test_estimate_converges(rng):
 def test_single_channel_is_exact(rng):
     system = random_diagonal_system(rng, 5, 1, 2)
     np.testing.assert_allclose(
-        sampled_gain(system, FREQUENCIES, n_iterations=1), true_gains(system),
+        sampled_gain(system, FREQUENCIES, n_iterations=1),
+        true_gains(system),
         rtol=1e-12,
     )
 

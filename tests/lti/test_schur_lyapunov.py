@@ -23,20 +23,20 @@ def residual(A, B, X, time):
 
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("batch", BATCHES)
-def test_residuals_are_rounding(xp, time, dtype, batch, rng):
-    full = random_stable_system(rng, 6, 2, 3, time, dtype=dtype, batch=batch)
-    system = on(xp, full)
-    factors = hammarling_factors(system.A, system.B, system.C, time)
-    assert all(factor.dtype == system.A.dtype for factor in factors)
-    Lc, Lo = (xp.to_numpy(factor).astype(complex) for factor in factors)
-    assert Lc.shape == Lo.shape == (*batch, 6, 6)
-    A, B, C = (matrix.astype(complex) for matrix in (full.A, full.B, full.C))
-    for i in np.ndindex(*batch):
-        P, Q = Lc[i] @ Lc[i].conj().T, Lo[i] @ Lo[i].conj().T
-        limit = 60 * np.finfo(dtype).eps
-        assert residual(A[i], B[i], P, time) <= limit
-        assert residual(A[i].conj().T, C[i].conj().T, Q, time) <= limit
+def test_residuals_are_rounding(xp, time, dtype, rng):
+    for batch in BATCHES:
+        full = random_stable_system(rng, 6, 2, 3, time, dtype=dtype, batch=batch)
+        system = on(xp, full)
+        factors = hammarling_factors(system.A, system.B, system.C, time)
+        assert all(factor.dtype == system.A.dtype for factor in factors)
+        Lc, Lo = (xp.to_numpy(factor).astype(complex) for factor in factors)
+        assert Lc.shape == Lo.shape == (*batch, 6, 6)
+        A, B, C = (matrix.astype(complex) for matrix in (full.A, full.B, full.C))
+        for i in np.ndindex(*batch):
+            P, Q = Lc[i] @ Lc[i].conj().T, Lo[i] @ Lo[i].conj().T
+            limit = 60 * np.finfo(dtype).eps
+            assert residual(A[i], B[i], P, time) <= limit
+            assert residual(A[i].conj().T, C[i].conj().T, Q, time) <= limit
 
 
 @pytest.mark.parametrize("time", TIMES)
@@ -117,7 +117,7 @@ def test_growing_powers_stay_accurate():
 
 def test_overflow_is_refused_not_returned():
     system = hump(np.float32)
-    with pytest.raises(IllConditionedError, match="range of float32.*double precision"):
+    with pytest.raises(IllConditionedError, match=r"range of float32.*double prec"):
         hankel_singular_values(system)
 
 

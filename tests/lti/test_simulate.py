@@ -26,48 +26,48 @@ def recurrence(A, B, C, D, inputs):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("shared", [True, False])
-def test_dense_outputs_are_the_loop(xp, dtype, batch, shared, rng):
-    full = random_stable_system(rng, 4, 2, 3, Discrete(), dtype=dtype, batch=batch)
-    inputs = rng.standard_normal(((11, 2) if shared else (*batch, 11, 2)))
-    real = full.A.real.dtype.name
-    given = xp.asarray(inputs, dtype=getattr(xp, real))
-    outputs = simulate(on(xp, full), given)
-    assert outputs.dtype == getattr(xp, np.dtype(dtype).name)
-    outputs = xp.to_numpy(outputs)
-    assert outputs.shape == (*batch, 11, 3)
-    for i in np.ndindex(*batch):
-        item, u = full[i], inputs if shared else inputs[i]
-        expected = recurrence(item.A, item.B, item.C, item.D, u)
-        atol = 1e-3 if real == "float32" else 1e-12
-        np.testing.assert_allclose(outputs[i], expected, rtol=0, atol=atol)
+def test_dense_outputs_are_the_loop(xp, dtype, shared, rng):
+    for batch in BATCHES:
+        full = random_stable_system(rng, 4, 2, 3, Discrete(), dtype=dtype, batch=batch)
+        inputs = rng.standard_normal((11, 2) if shared else (*batch, 11, 2))
+        real = full.A.real.dtype.name
+        given = xp.asarray(inputs, dtype=getattr(xp, real))
+        outputs = simulate(on(xp, full), given)
+        assert outputs.dtype == getattr(xp, np.dtype(dtype).name)
+        outputs = xp.to_numpy(outputs)
+        assert outputs.shape == (*batch, 11, 3)
+        for i in np.ndindex(*batch):
+            item, u = full[i], inputs if shared else inputs[i]
+            expected = recurrence(item.A, item.B, item.C, item.D, u)
+            atol = 1e-3 if real == "float32" else 1e-12
+            np.testing.assert_allclose(outputs[i], expected, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("single", [True, False])
 @pytest.mark.parametrize("readout", READOUTS)
-@pytest.mark.parametrize("batch", BATCHES)
-def test_diagonal_outputs_are_the_loop(xp, single, readout, batch, rng):
-    full = random_diagonal_system(rng, 4, 2, 3, Discrete(), readout, batch=batch)
-    inputs = rng.standard_normal((11, 2))
-    dtype = xp.float32 if single else xp.float64
-    outputs = simulate(
-        on(xp, to_precision(full, single)), xp.asarray(inputs, dtype=dtype)
-    )
-    outputs = xp.to_numpy(outputs)
-    assert outputs.shape == (*batch, 11, 3)
-    assert np.isrealobj(outputs) == (readout != "complex")
-    for i in np.ndindex(*batch):
-        item = full[i]
-        states_only = recurrence(
-            np.diag(item.poles), item.B, item.C, 0 * item.D, inputs
+def test_diagonal_outputs_are_the_loop(xp, single, readout, rng):
+    for batch in BATCHES:
+        full = random_diagonal_system(rng, 4, 2, 3, Discrete(), readout, batch=batch)
+        inputs = rng.standard_normal((11, 2))
+        dtype = xp.float32 if single else xp.float64
+        outputs = simulate(
+            on(xp, to_precision(full, single)), xp.asarray(inputs, dtype=dtype)
         )
-        if readout != "complex":
-            states_only = {"real": 1, "twice_real": 2}[readout] * states_only.real
-        expected = states_only + inputs @ item.D.T
-        np.testing.assert_allclose(
-            outputs[i], expected, rtol=0, atol=1e-4 if single else 1e-12
-        )
+        outputs = xp.to_numpy(outputs)
+        assert outputs.shape == (*batch, 11, 3)
+        assert np.isrealobj(outputs) == (readout != "complex")
+        for i in np.ndindex(*batch):
+            item = full[i]
+            states_only = recurrence(
+                np.diag(item.poles), item.B, item.C, 0 * item.D, inputs
+            )
+            if readout != "complex":
+                states_only = {"real": 1, "twice_real": 2}[readout] * states_only.real
+            expected = states_only + inputs @ item.D.T
+            np.testing.assert_allclose(
+                outputs[i], expected, rtol=0, atol=1e-4 if single else 1e-12
+            )
 
 
 @pytest.mark.parametrize("kind", [random_stable_system, random_diagonal_system])

@@ -10,18 +10,20 @@ from tests.helpers import BATCHES, DTYPES, TIMES, fields_of, on, unchecked_types
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("batch", BATCHES)
-def test_arrays_are_kept(xp, dtype, batch, rng):
-    full = random_stable_system(rng, 3, 2, 4, Discrete(0.5), dtype=dtype, batch=batch)
-    system = on(xp, full)
-    sizes = (system.n_states, system.n_inputs, system.n_outputs)
-    assert sizes == (3, 2, 4)
-    assert system.batch_shape == batch
-    assert system.time == Discrete(0.5)
-    for ours, theirs in zip(fields_of(system), fields_of(full), strict=True):
-        assert isinstance(ours, type(xp.asarray([1.0])))
-        assert ours.dtype == getattr(xp, np.dtype(dtype).name)
-        np.testing.assert_array_equal(xp.to_numpy(ours), theirs)
+def test_arrays_are_kept(xp, dtype, rng):
+    for batch in BATCHES:
+        full = random_stable_system(
+            rng, 3, 2, 4, Discrete(0.5), dtype=dtype, batch=batch
+        )
+        system = on(xp, full)
+        sizes = (system.n_states, system.n_inputs, system.n_outputs)
+        assert sizes == (3, 2, 4)
+        assert system.batch_shape == batch
+        assert system.time == Discrete(0.5)
+        for ours, theirs in zip(fields_of(system), fields_of(full), strict=True):
+            assert isinstance(ours, type(xp.asarray([1.0])))
+            assert ours.dtype == getattr(xp, np.dtype(dtype).name)
+            np.testing.assert_array_equal(xp.to_numpy(ours), theirs)
 
 
 def test_sequences_become_double_precision():
@@ -87,7 +89,7 @@ def test_replace_keeps_time_domain(time):
 
 def test_comparison_is_by_identity():
     system = StateSpace([[0.5]], [[1.0]], [[1.0]])
-    assert system == system  # noqa: PLR0124 - not an elementwise comparison
+    assert system == system
     assert system != StateSpace([[0.5]], [[1.0]], [[1.0]])
 
 

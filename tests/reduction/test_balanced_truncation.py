@@ -56,32 +56,34 @@ def quietly(system, **target):
 
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("batch", BATCHES)
-def test_bound_holds(xp, time, dtype, batch, rng):
-    full = random_stable_system(rng, 6, 2, 3, time, dtype=dtype, batch=batch)
-    system = on(xp, full)
-    result = balanced_truncation(system, order=2)
-    assert result.order == result.system.n_states == (2 if batch != (0,) else 0)
-    assert result.system.time == time
-    assert result.system.batch_shape == batch
-    for ours, theirs in zip(fields_of(result.system), fields_of(system), strict=True):
-        assert ours.dtype == theirs.dtype
-    values = xp.to_numpy(result.hankel_singular_values)
-    bound = xp.to_numpy(result.error_bound)
-    assert values.shape == (*batch, 6)
-    assert bound.shape == batch
-    np.testing.assert_array_equal(xp.to_numpy(result.system.D), full.D)
-    for i in np.ndindex(*batch):
-        matrices = [xp.to_numpy(x)[i] for x in fields_of(result.system)]
-        reduced = StateSpace(*matrices, time)
-        assert bool(is_stable(reduced))
-        wide = StateSpace(*(x.astype(complex) for x in fields_of(reduced)), time)
-        other = StateSpace(*(x.astype(complex) for x in fields_of(full[i])), time)
-        error = float(peak_gain(error_system(other, wide))[0])
-        slack = 2e3 * np.finfo(dtype).eps * values[i][0]
-        assert values[i][2] * (1 - 1e-6) <= error + slack
-        assert error <= bound[i] + slack
-        assert bound[i] == pytest.approx(2 * values[i][2:].sum(), rel=1e-3)
+def test_bound_holds(xp, time, dtype, rng):
+    for batch in BATCHES:
+        full = random_stable_system(rng, 6, 2, 3, time, dtype=dtype, batch=batch)
+        system = on(xp, full)
+        result = balanced_truncation(system, order=2)
+        assert result.order == result.system.n_states == (2 if batch != (0,) else 0)
+        assert result.system.time == time
+        assert result.system.batch_shape == batch
+        for ours, theirs in zip(
+            fields_of(result.system), fields_of(system), strict=True
+        ):
+            assert ours.dtype == theirs.dtype
+        values = xp.to_numpy(result.hankel_singular_values)
+        bound = xp.to_numpy(result.error_bound)
+        assert values.shape == (*batch, 6)
+        assert bound.shape == batch
+        np.testing.assert_array_equal(xp.to_numpy(result.system.D), full.D)
+        for i in np.ndindex(*batch):
+            matrices = [xp.to_numpy(x)[i] for x in fields_of(result.system)]
+            reduced = StateSpace(*matrices, time)
+            assert bool(is_stable(reduced))
+            wide = StateSpace(*(x.astype(complex) for x in fields_of(reduced)), time)
+            other = StateSpace(*(x.astype(complex) for x in fields_of(full[i])), time)
+            error = float(peak_gain(error_system(other, wide))[0])
+            slack = 2e3 * np.finfo(dtype).eps * values[i][0]
+            assert values[i][2] * (1 - 1e-6) <= error + slack
+            assert error <= bound[i] + slack
+            assert bound[i] == pytest.approx(2 * values[i][2:].sum(), rel=1e-3)
 
 
 @pytest.mark.parametrize("order", range(7))
@@ -168,13 +170,16 @@ def test_model_is_that_of_slycot(time, order, rng):
     slycot = slycot_or_skip()
     system = random_stable_system(rng, 9, 2, 3, time)
     arrays = fortran(system.A, system.B, system.C)
-    _, A, B, C, values = slycot.ab09ad(dico(system), "B", "N", 9, 2, 3, *arrays,
-                                       nr=order)
+    _, A, B, C, values = slycot.ab09ad(
+        dico(system), "B", "N", 9, 2, 3, *arrays, nr=order
+    )
     theirs = StateSpace(A, B, C, system.D, time)
     ours = balanced_truncation(system, order=order)
     np.testing.assert_allclose(
-        frequency_response(ours.system, POINTS), frequency_response(theirs, POINTS),
-        rtol=0, atol=1e-9,
+        frequency_response(ours.system, POINTS),
+        frequency_response(theirs, POINTS),
+        rtol=0,
+        atol=1e-9,
     )
     np.testing.assert_allclose(
         ours.hankel_singular_values, values, rtol=0, atol=1e-12 * values[0]
@@ -230,7 +235,8 @@ def test_unattainable_tolerance_is_refused(rng):
     B = np.concatenate([system.B, np.zeros((2, 2))])
     padded = StateSpace(A, B, np.concatenate([system.C, np.ones((3, 2))], axis=1))
     with pytest.raises(
-        ToleranceNotAttainableError, match=r"numerical rank 4 of 6 .*best \d.*at order 4"
+        ToleranceNotAttainableError,
+        match=r"numerical rank 4 of 6 .*best \d.*at order 4",
     ):
         balanced_truncation(padded, error_tol=1e-20)
     result = quietly(padded, order=5)
@@ -369,15 +375,21 @@ def test_common_order_is_the_largest_needed(time, rng):
     full = quietly(pair, order=4)
     assert full.order == 4
     np.testing.assert_allclose(
-        frequency_response(full.system, POINTS), frequency_response(pair, POINTS),
+        frequency_response(full.system, POINTS),
+        frequency_response(pair, POINTS),
         atol=1e-10,
     )
 
 
 def test_common_order_that_cuts_a_tie_says_so(rng):
     tied = blaschke(3)
-    other = StateSpace(np.diag([0.9, 0.5, 0.1]), np.ones((3, 1)),
-                       np.array([[1.0, 0.5, 1.0]]), np.zeros((1, 1)), Discrete())
+    other = StateSpace(
+        np.diag([0.9, 0.5, 0.1]),
+        np.ones((3, 1)),
+        np.array([[1.0, 0.5, 1.0]]),
+        np.zeros((1, 1)),
+        Discrete(),
+    )
     pair = StateSpace(
         *(np.stack(a) for a in zip(fields_of(tied), fields_of(other), strict=True)),
         Discrete(),
@@ -391,7 +403,7 @@ def test_item_in_an_error_is_named(rng):
     pair = unequal_pair(rng, Discrete())
     A = pair.A.copy()
     A[1, 2, 2] = 1.5
-    with pytest.raises(UnstableSystemError, match="state . of batch item 1"):
+    with pytest.raises(UnstableSystemError, match=r"state \d of batch item 1"):
         balanced_truncation(replace(pair, A=A), order=1)
 
 

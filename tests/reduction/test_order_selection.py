@@ -68,8 +68,16 @@ def test_next_gap_is_above_and_limited():
 
 @pytest.mark.parametrize(
     ("tolerance", "order"),
-    [(30.0, 0), (29.9, 1), (14.0, 1), (6.0, 2), (2.0, 3), (1.9, 4), (0.0, 4),
-     (np.inf, 0)],
+    [
+        (30.0, 0),
+        (29.9, 1),
+        (14.0, 1),
+        (6.0, 2),
+        (2.0, 3),
+        (1.9, 4),
+        (0.0, 4),
+        (np.inf, 0),
+    ],
 )
 def test_error_tolerance_picks_the_smallest_order(tolerance, order):
     selection = OrderTarget(error_tol=tolerance).select(spectrum(8, 4, 2, 1), "f")

@@ -70,8 +70,11 @@ def test_certificates_of_a_batch(xp, kind, rng):
     full = kind(rng, 5, 2, 3, Discrete(), batch=(2,))
     certificate = balanced_truncation(on(xp, full), order=2).certify()
     fields = (
-        certificate.hinf_error.lower, certificate.hinf_error.upper,
-        certificate.h2_error, certificate.error_bound, certificate.stability_margin,
+        certificate.hinf_error.lower,
+        certificate.hinf_error.upper,
+        certificate.h2_error,
+        certificate.error_bound,
+        certificate.stability_margin,
         certificate.bound_holds,
     )
     for values in fields:
@@ -97,8 +100,9 @@ def test_certificate_of_no_states(rng):
     system = random_diagonal_system(rng, 5, 2, 3, Discrete(), "real")
     certificate = balanced_truncation(system, order=0).certify()
     expected = peak_gain(replace(system, D=None))[0]
-    assert float(certificate.hinf_error.lower) == pytest.approx(float(expected),
-                                                                rel=1e-2)
+    assert float(certificate.hinf_error.lower) == pytest.approx(
+        float(expected), rel=1e-2
+    )
     assert float(certificate.stability_margin) == np.inf
 
 

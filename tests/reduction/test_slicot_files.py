@@ -50,8 +50,20 @@ def test_heat_has_the_values_it_ships(load):
 
 def test_cd_player_has_its_leading_values(load):
     # AB09AD, 7 digits.
-    expected = [1.171502e6, 1.148304e6, 1738.605, 1601.627, 406.9641, 329.3257,
-                148.2276, 122.0440, 14.31834, 12.93976, 8.701640, 7.613946]
+    expected = [
+        1.171502e6,
+        1.148304e6,
+        1738.605,
+        1601.627,
+        406.9641,
+        329.3257,
+        148.2276,
+        122.0440,
+        14.31834,
+        12.93976,
+        8.701640,
+        7.613946,
+    ]
     system, _ = load("CDplayer")
     values = hankel_singular_values(system)
     np.testing.assert_allclose(values[:12], expected, rtol=5e-7)
@@ -107,9 +119,7 @@ def test_reduction_errors_are_those_of_slicot(
 def test_tight_bound_of_the_formula_model():
     # "fom": three resonant pairs and 1000 real poles, symmetric, so that the bound is
     # attained: 0.100714866 at order 10.
-    blocks = [
-        np.array([[-1.0, w], [-w, -1.0]]) for w in (100.0, 200.0, 400.0)
-    ]
+    blocks = [np.array([[-1.0, w], [-w, -1.0]]) for w in (100.0, 200.0, 400.0)]
     real = -np.arange(1.0, 1001.0)
     poles = np.concatenate([*(np.linalg.eigvals(block) for block in blocks), real])
     # Modal residues of b = c^T = (10 x 6, 1 x 1000): 10^2 for each state of a pair.
@@ -119,10 +129,18 @@ def test_tight_bound_of_the_formula_model():
     )
     result = balanced_truncation(system, order=10)
     assert float(result.error_bound) == pytest.approx(0.100714866, rel=2e-5)
-    expected = [50.0509559, 49.9951364, 49.9924285, 49.9702636, 49.9679726, 49.9477337,
-                2.18880020, 0.956800474, 0.340305930, 0.111374245]
-    np.testing.assert_allclose(
-        result.hankel_singular_values[:10], expected, rtol=1e-8
-    )
+    expected = [
+        50.0509559,
+        49.9951364,
+        49.9924285,
+        49.9702636,
+        49.9679726,
+        49.9477337,
+        2.18880020,
+        0.956800474,
+        0.340305930,
+        0.111374245,
+    ]
+    np.testing.assert_allclose(result.hankel_singular_values[:10], expected, rtol=1e-8)
     error = float(result.certify().hinf_error.lower)
     assert error == pytest.approx(float(result.error_bound), rel=2e-5)

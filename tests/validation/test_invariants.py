@@ -60,38 +60,53 @@ def breakages(result):
     return {
         "too small": (replace(result, error_bound=bound / 100), "above its bound"),
         "kept only": (
-            replace(result, hankel_singular_values=kept), "got 3 Hankel singular values",
+            replace(result, hankel_singular_values=kept),
+            "got 3 Hankel singular values",
         ),
         "nan": (
-            replace(result, hankel_singular_values=values * np.nan), "not all finite",
+            replace(result, hankel_singular_values=values * np.nan),
+            "not all finite",
         ),
         "ascending": (
-            replace(result, hankel_singular_values=values[::-1]), "do not descend",
+            replace(result, hankel_singular_values=values[::-1]),
+            "do not descend",
         ),
         "scaled": (
-            replace(result, hankel_singular_values=2 * values), "not the system's own",
+            replace(result, hankel_singular_values=2 * values),
+            "not the system's own",
         ),
         "unstable": (
             replace(result, system=replace(model, **{first: grown})),
             "stability margin -",
         ),
         "feedthrough": (
-            replace(result, system=replace(model, D=model.D + 1)), "feedthrough",
+            replace(result, system=replace(model, D=model.D + 1)),
+            "feedthrough",
         ),
         "time": (
             replace(result, system=replace(model, time=hc.Discrete(2.0))),
             r"\(time, m, p\) went from",
         ),
         "silent": (
-            replace(result, system=replace(model, C=0 * model.C)), "above its bound",
+            replace(result, system=replace(model, C=0 * model.C)),
+            "above its bound",
         ),
     }
 
 
 @pytest.mark.parametrize(
     "kind",
-    ["too small", "kept only", "nan", "ascending", "scaled", "unstable", "feedthrough",
-     "time", "silent"],
+    [
+        "too small",
+        "kept only",
+        "nan",
+        "ascending",
+        "scaled",
+        "unstable",
+        "feedthrough",
+        "time",
+        "silent",
+    ],
 )
 def test_wrong_results_are_caught(kind, reduced):
     system, result = reduced
@@ -120,7 +135,7 @@ def test_message_rebuilds_the_system(reduced):
         check_hankel_bounds(system, replace(result, error_bound=0 * result.error_bound))
     message = str(caught.value)
     source = message[message.index("hc.") :]
-    rebuilt = eval(source, {"hc": hc, "np": np})  # noqa: S307 - our own source
+    rebuilt = eval(source, {"hc": hc, "np": np})
     assert rebuilt.time == system.time
     for ours, theirs in zip(fields_of(rebuilt), fields_of(system), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -133,10 +148,15 @@ def test_message_rebuilds_the_system(reduced):
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_constructor_is_exact(xp, readout, single, n, rng):
     system = random_diagonal_system(
-        rng, n, 2, 4, hc.Discrete(0.25), readout,
+        rng,
+        n,
+        2,
+        4,
+        hc.Discrete(0.25),
+        readout,
         dtype=np.complex64 if single else np.complex128,
     )
-    rebuilt = eval(constructor(on(xp, system)), {"hc": hc, "np": np})  # noqa: S307
+    rebuilt = eval(constructor(on(xp, system)), {"hc": hc, "np": np})
     assert (rebuilt.readout, rebuilt.time) == (readout, system.time)
     for ours, theirs in zip(fields_of(rebuilt), fields_of(system), strict=True):
         assert ours.dtype == theirs.dtype
@@ -145,7 +165,7 @@ def test_constructor_is_exact(xp, readout, single, n, rng):
 
 def test_constructor_of_non_finite_entries():
     system = hc.StateSpace([[np.nan]], [[np.inf]], [[-np.inf]])
-    rebuilt = eval(constructor(system), {"hc": hc, "np": np})  # noqa: S307
+    rebuilt = eval(constructor(system), {"hc": hc, "np": np})
     for ours, theirs in zip(fields_of(rebuilt), fields_of(system), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -158,5 +178,5 @@ def test_item_of_a_batch_is_rebuilt_alone(rng):
     with pytest.raises(InvariantViolationError) as caught:
         check_hankel_bounds(system, replace(result, error_bound=bound))
     message = str(caught.value)
-    rebuilt = eval(message[message.index("hc.") :], {"hc": hc, "np": np})  # noqa: S307
+    rebuilt = eval(message[message.index("hc.") :], {"hc": hc, "np": np})
     np.testing.assert_array_equal(rebuilt.A, system.A[2])
