@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-_NEEDED = ("torch", "sklearn", "safetensors", "jinja2", "threadpoolctl")
+_NEEDED = ("torch", "sklearn", "safetensors", "jinja2")
 _EXTRAS = "hankelcut[torch,experiments]"
 _EXIT_CODE = 2
 
@@ -105,7 +105,6 @@ def demo(
     """Train on digits at full size, cut in training, and small from the start."""
     _require_extras()
     import torch
-    from threadpoolctl import threadpool_limits
 
     from hankelcut.experiments.demo import demo_config, demo_recipe, run_demo
     from hankelcut.experiments.run_folder import free_folder
@@ -114,7 +113,7 @@ def demo(
     recipe = demo_recipe(quick=quick)
     numbers = range(seeds)
     chosen = free_folder(folder, demo_config(recipe, numbers))
-    with threadpool_limits(threads, user_api="blas"), _Display() as display:
+    with _Display() as display:
         result = run_demo(recipe, seeds=numbers, folder=chosen, progress=display.begin)
     _print_table(result.summaries())
     print(f"report: {chosen / 'report.html'}")

@@ -16,6 +16,7 @@ from hankelcut._errors import (
     ToleranceNotAttainableError,
     UnsupportedLayerError,
 )
+from hankelcut._parallel import one_blas_thread
 from hankelcut._typing import Array
 from hankelcut.adapters.optimizer_state import (
     Coordinates,
@@ -154,7 +155,7 @@ def cut_model(
     """
     begun = time.perf_counter()
     layers = require_ready(model, optimizer, settings, filter_fn)
-    with torch.no_grad():
+    with torch.no_grad(), one_blas_thread():
         systems = {
             name: find_adapter(layer).extract(layer) for name, layer in layers.items()
         }

@@ -150,7 +150,11 @@ def _truncate_dense(
 ) -> ReductionResult:
     items = _array.batch_indices(full)
     spectra = [balancing[index].spectrum() for index in items]
-    selections = [target.select(spectrum, caller) for spectrum in spectra]
+    callers = [_item_caller(caller, index) for index in items]
+    selections = [
+        target.select(spectrum, name)
+        for spectrum, name in zip(spectra, callers, strict=True)
+    ]
     order = max((selection.order for selection in selections), default=0)
     # Items of a lower rank get silent states beyond it.
     kept = [min(order, spectrum.numerical_rank) for spectrum in spectra]
@@ -201,6 +205,11 @@ def _project(
     return StateSpace(A, Wh @ full.B, full.C @ T, full.D, full.time), T, W
 
 
+def _item_caller(caller: str, index: tuple[int, ...]) -> str:
+    """Return the caller's name in messages about one item of a batch."""
+    return f"{caller}: batch item {index}" if index else caller
+
+
 def _notes(
     items: list[tuple[int, ...]], selections: list[OrderSelection]
 ) -> tuple[str, ...]:
@@ -226,7 +235,7 @@ def _truncate_diagonal(
             full[index],
             target,
             storage_eps=storage_eps,
-            caller=caller,
+            caller=_item_caller(caller, index),
         )
 
     if _array.is_numpy(full.B):

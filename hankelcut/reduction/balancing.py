@@ -7,7 +7,11 @@ from hankelcut import _array
 from hankelcut._parallel import map_in_threads
 from hankelcut._typing import Array
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
-from hankelcut.lti.gramians import GramianMethod, gramian_factors
+from hankelcut.lti.gramians import (
+    GramianMethod,
+    gramian_factors,
+    require_solvable,
+)
 from hankelcut.lti.state_space import StateSpace
 from hankelcut.reduction.order_selection import HankelSpectrum
 
@@ -127,6 +131,7 @@ def balance(
         gain = 2 * system.readout_gain
         system = replace(system, C=gain * system.C, readout="complex")
     if gramians == "closed_form" and _array.is_numpy(system.B) and system.batch_shape:
+        require_solvable(caller, system)
         items = [system[index] for index in _array.batch_indices(system)]
         balancings = map_in_threads(
             lambda item: _balance(item, gramians, caller), items

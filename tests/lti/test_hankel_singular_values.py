@@ -9,8 +9,10 @@ from hankelcut.lti import (
     DiagonalStateSpace,
     Discrete,
     StateSpace,
+    controllability_gramian,
     hankel_singular_values,
     impulse_response,
+    observability_gramian,
     real_form,
     to_dense,
 )
@@ -174,6 +176,16 @@ def test_sum_of_squares_is_the_trace_of_the_hankel_operator(rng):
     weights = np.arange(1, 400)[:, None, None]
     energy = np.sum(weights * abs(samples) ** 2)
     assert np.sum(values**2) == pytest.approx(energy, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", [random_stable_system, random_diagonal_system])
+@pytest.mark.parametrize("time", TIMES)
+def test_product_of_squares_is_the_product_of_determinants(kind, time, rng):
+    system = kind(rng, 4, 2, 3, time)
+    P, Q = controllability_gramian(system), observability_gramian(system)
+    expected = np.linalg.det(P).real * np.linalg.det(Q).real
+    product = np.prod(hankel_singular_values(system) ** 2)
+    assert product == pytest.approx(expected, rel=1e-6)
 
 
 def test_values_are_those_of_the_hankel_matrix(rng):

@@ -135,9 +135,7 @@ def test_silent_system_has_no_gain():
 
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("readout", READOUTS)
-@pytest.mark.parametrize("seed", range(2))
-def test_bracket_holds_a_dense_grid(time, readout, seed):
-    rng = np.random.default_rng(seed)
+def test_bracket_holds_a_dense_grid(time, readout, rng):
     system = random_diagonal_system(rng, 5, 2, 3, time, readout, margin=0.02)
     lower, upper, frequency = ends(system, rtol=1e-4)
     grid = grid_norm(frequency_response(system, dense_grid(system)))
@@ -303,8 +301,7 @@ def test_product_of_gains(rng):
 
 
 @pytest.mark.parametrize("time", TIMES)
-@pytest.mark.parametrize("single", [True, False])
-@pytest.mark.parametrize("readout", ["complex", "real"])
+@pytest.mark.parametrize(("single", "readout"), [(True, "complex"), (False, "real")])
 def test_batch_equals_loop(xp, time, single, readout, rng):
     for batch in [(), (2, 1), (0,)]:
         full = random_diagonal_system(rng, 3, 2, 4, time, readout, batch=batch)

@@ -14,6 +14,7 @@ from hankelcut import (
 )
 from hankelcut.lti import (
     Continuous,
+    DiagonalStateSpace,
     Discrete,
     StateSpace,
     error_system,
@@ -26,6 +27,7 @@ from hankelcut.lti import (
 from hankelcut.reduction import OrderTarget, balance, balanced_truncation, truncate
 from hankelcut.validation import (
     check_hankel_bounds,
+    random_diagonal_system,
     random_stable_system,
     stable_systems,
 )
@@ -405,6 +407,28 @@ def test_item_in_an_error_is_named(rng):
     A[1, 2, 2] = 1.5
     with pytest.raises(UnstableSystemError, match=r"state \d of batch item 1"):
         balanced_truncation(replace(pair, A=A), order=1)
+
+
+@pytest.mark.parametrize("method", ["structured", "closed_form"])
+def test_unstable_item_of_diagonal_systems_is_named(method, rng):
+    system = random_diagonal_system(rng, 4, 2, 3, Discrete(), "real", batch=(3,))
+    exponents = system.exponents.copy()
+    exponents[1, 2] = 0.1
+    broken = replace(system, exponents=exponents)
+    with pytest.raises(UnstableSystemError, match="state 2 of batch item 1"):
+        balanced_truncation(broken, order=2, gramians=method)
+
+
+def test_item_whose_tolerance_is_unattainable_is_named(rng):
+    pair = unequal_pair(rng, Discrete())
+    with pytest.raises(ToleranceNotAttainableError, match=r"batch item \(1,\): no order"):
+        balanced_truncation(pair, error_tol=1e-20)
+    exponents = np.array([[-0.1, -0.2 + 1j], [-0.3, -0.3]])
+    layers = DiagonalStateSpace(
+        exponents, rng.standard_normal((2, 2, 1)), rng.standard_normal((2, 3, 2))
+    )
+    with pytest.raises(ToleranceNotAttainableError, match=r"batch item \(1,\): no order"):
+        balanced_truncation(layers, error_tol=1e-20)
 
 
 # Nasty systems

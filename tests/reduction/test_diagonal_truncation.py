@@ -69,7 +69,7 @@ def error_of(full, reduced):
 
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("single", [True, False])
-@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("readout", ["complex", "real"])
 def test_bound_holds(xp, time, single, readout, rng):
     for batch in [(), (2, 1), (0,)]:
         full = random_diagonal_system(rng, 5, 2, 3, time, readout, batch=batch)
@@ -104,10 +104,17 @@ def test_bound_holds(xp, time, single, readout, rng):
             assert lower <= bound[i] + slack
 
 
-@pytest.mark.parametrize("order", range(6))
-@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("order", [0, 1, 4])
+@pytest.mark.parametrize(
+    ("readout", "map"),
+    [
+        ("complex", "real"),
+        ("real", "real"),
+        ("real", "complex"),
+        ("twice_real", "real"),
+    ],
+)
 @pytest.mark.parametrize("time", TIMES)
-@pytest.mark.parametrize("map", ["real", "complex"])
 def test_every_order_keeps_its_promise(time, readout, order, map, rng):
     system = random_diagonal_system(rng, 5, 2, 3, time, readout)
     result = balanced_truncation(system, order=order, map=map)
