@@ -1,5 +1,6 @@
 """What several test modules share: grids, conversion between backends, oracles."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,7 +9,16 @@ import jaxtyping
 import numpy as np
 import pytest
 
-from hankelcut.lti import Continuous, DiagonalStateSpace, Discrete, StateSpace
+from hankelcut import NumericalWarning
+from hankelcut.lti import (
+    Continuous,
+    DiagonalStateSpace,
+    Discrete,
+    StateSpace,
+    error_system,
+    hinf_bracket,
+)
+from hankelcut.reduction import ReductionResult, balanced_truncation
 
 TIMES = [Discrete(0.1), Continuous()]
 READOUTS = ["complex", "real", "twice_real"]
@@ -112,3 +122,18 @@ def slycot_or_skip() -> Any:
 def fortran(*arrays: np.ndarray) -> list[np.ndarray]:
     """Copies in the memory layout of Slycot, which overwrites its inputs."""
     return [np.array(array, order="F", dtype=float) for array in arrays]
+
+
+def quietly(system: System, **target: Any) -> ReductionResult:
+    """Reduce without the warnings of fixed orders."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumericalWarning)
+        return balanced_truncation(system, **target)
+
+
+def error_of(
+    full: DiagonalStateSpace, reduced: DiagonalStateSpace
+) -> tuple[float, float]:
+    """Certified lower and upper end of the H-infinity error of a reduction."""
+    bracket = hinf_bracket(error_system(full, reduced))
+    return float(bracket.lower), float(bracket.upper)

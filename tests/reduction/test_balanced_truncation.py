@@ -1,4 +1,3 @@
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -39,18 +38,12 @@ from tests.helpers import (
     fields_of,
     fortran,
     on,
+    quietly,
     slycot_or_skip,
     strategies_may_draw,
 )
 
 POINTS = np.linspace(-3.0, 3.0, 15)
-
-
-def quietly(system, **target):
-    """Reduce without the warnings of fixed orders."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NumericalWarning)
-        return balanced_truncation(system, **target)
 
 
 # The promise
@@ -421,13 +414,17 @@ def test_unstable_item_of_diagonal_systems_is_named(method, rng):
 
 def test_item_whose_tolerance_is_unattainable_is_named(rng):
     pair = unequal_pair(rng, Discrete())
-    with pytest.raises(ToleranceNotAttainableError, match=r"batch item \(1,\): no order"):
+    with pytest.raises(
+        ToleranceNotAttainableError, match=r"batch item \(1,\): no order"
+    ):
         balanced_truncation(pair, error_tol=1e-20)
     exponents = np.array([[-0.1, -0.2 + 1j], [-0.3, -0.3]])
     layers = DiagonalStateSpace(
         exponents, rng.standard_normal((2, 2, 1)), rng.standard_normal((2, 3, 2))
     )
-    with pytest.raises(ToleranceNotAttainableError, match=r"batch item \(1,\): no order"):
+    with pytest.raises(
+        ToleranceNotAttainableError, match=r"batch item \(1,\): no order"
+    ):
         balanced_truncation(layers, error_tol=1e-20)
 
 
