@@ -84,9 +84,11 @@ def truncate_to_modes(
         if most > n:
             msg = f"{caller}: got order={most}, need at most the {n} stored states"
             raise ValueError(msg)
+        # A stored state holds up to two values of the real map, of which the numerical
+        # rank may leave fewer without any loss.
         values_per_state = len(spectrum.values) // max(n, 1)
-        wanted = OrderTarget(order=values_per_state * most)
-        selection = wanted.select(spectrum, caller)
+        values = min(values_per_state * most, max(spectrum.numerical_rank, most))
+        selection = OrderTarget(order=values).select(spectrum, caller)
         orders = range(selection.order, -1, -1)
     if most == n:
         return None
