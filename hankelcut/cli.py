@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from hankelcut import __version__
-from hankelcut._errors import HankelcutError, MissingDependencyError
+from hankelcut._errors import DataError, HankelcutError, MissingDependencyError
 
 if TYPE_CHECKING:
     from hankelcut.experiments.recipe import Recipe
@@ -112,13 +112,14 @@ def demo(
     torch.set_num_threads(threads)
     recipe = demo_recipe(quick=quick)
     numbers = range(seeds)
+    if json_file is not None:
+        _require_writable(json_file)
     chosen = free_folder(folder, demo_config(recipe, numbers))
     with _Display() as display:
         result = run_demo(recipe, seeds=numbers, folder=chosen, progress=display.begin)
     _print_table(result.summaries())
     print(f"report: {chosen / 'report.html'}")
     if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(result.to_dict(), indent=2) + "\n"
         json_file.write_text(text, encoding="utf-8")
 
@@ -222,7 +223,8 @@ def _train(
 
     if device == "cuda" and not torch.cuda.is_available():
         raise typer.BadParameter("--device cuda: torch finds no GPU here")
-    chosen = free_folder(folder, {"recipe": recipe.to_dict()})
+    config = {"recipe": recipe.to_dict()}
+    chosen = folder if resume else free_folder(folder, config)
     task = load_task(recipe.task, data=data)
     try:
         Batches(len(task.train_inputs), recipe.batch_size, seed=recipe.seed)
@@ -281,6 +283,16 @@ def _recipe(
         return dataclasses.replace(recipe_for(task), cuts=plan, **changes)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def _require_writable(path: Path) -> None:
+    """Raise DataError now rather than after minutes of training."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a", encoding="utf-8").close()
+    except OSError as error:
+        msg = f"got {path}, which cannot be written ({error.strerror}); choose another"
+        raise DataError(msg) from error
 
 
 def _require_extras() -> None:

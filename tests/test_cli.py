@@ -276,3 +276,25 @@ def test_the_installed_command_is_this_one() -> None:
         env={**os.environ, "COLUMNS": "80"},
     )
     assert process.stdout == f"hankelcut {__version__}\n"
+
+
+def test_unwritable_json_files_are_refused_before_training(
+    call: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    code, _, err = call("demo", "--quick", "--json", str(tmp_path / "file" / "x.json"))
+    assert code == 2
+    assert "cannot be written" in err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_resuming_another_configuration_names_the_difference(
+    call: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    config = {"recipe": recipe_for("digits").to_dict()}
+    (folder / "config.json").write_text(json.dumps(config))
+    code, _, err = call("train", "--resume", "--folder", str(folder), "--seed", "9")
+    assert code == 2
+    assert "seed" in err

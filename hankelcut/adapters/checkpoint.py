@@ -6,8 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from hankelcut._errors import CheckpointMismatchError
-from hankelcut.adapters.registry import find_adapter, find_layers
-from hankelcut.adapters.surgery import ParameterExchange, exchange_parameters
+from hankelcut.adapters.registry import find_adapter, find_layers, n_states
+from hankelcut.adapters.surgery import (
+    ParameterExchange,
+    exchange_parameters,
+    require_held,
+    require_rebindable,
+    require_separate_states,
+)
 
 __all__ = ["load_reduced"]
 
@@ -28,13 +34,16 @@ def load_reduced(
         Weights of the reduced model, from `model.state_dict()` or a safetensors file.
     optimizer : torch.optim.Optimizer, optional
         One already built on the model: it gets the resized parameters, without
-        moments (load them with its own `load_state_dict` afterwards).
+        moments (load them with its own `load_state_dict` afterwards). Without it, build
+        the optimizer after loading.
 
     Raises
     ------
     CheckpointMismatchError
-        If keys are missing or too many, or a shape differs in more than a state axis;
-        the model is then unchanged.
+        If keys are missing or too many, a value is no tensor of the right kind, or a
+        shape differs in more than a state axis; the model is then unchanged.
+    OptimizerMismatchError
+        If the optimizer does not hold a layer that has to be resized.
     """
     present = model.state_dict()
     missing, unexpected = set(present) - set(state_dict), set(state_dict) - set(present)
@@ -46,25 +55,54 @@ def load_reduced(
             if keys
         ]
         raise CheckpointMismatchError(msg + "; ".join(parts))
+    _require_tensors(present, state_dict)
     resized = _resized_layers(model, state_dict)
     new = {f"{prefix}{key}" for prefix, exchange in resized for key in exchange.values}
     for key, value in present.items():
-        if key not in new and value.shape != state_dict[key].shape:
+        same = not isinstance(value, Tensor) or value.shape == state_dict[key].shape
+        if key not in new and not same:
             msg = (
                 f"the checkpoint belongs to another model: {key} has shape "
                 f"{tuple(state_dict[key].shape)}, need {tuple(value.shape)}"
             )
             raise CheckpointMismatchError(msg)
-    exchange_parameters(model, [exchange for _, exchange in resized], optimizer)
+    exchanges = [exchange for _, exchange in resized]
+    if optimizer is not None:
+        require_rebindable(optimizer)
+        for prefix, exchange in resized:
+            for name in exchange.values:
+                parameter = exchange.layer.get_parameter(name)
+                require_held(optimizer, parameter, f"{prefix}{name}")
+    exchange_parameters(model, exchanges, optimizer)
     model.load_state_dict(state_dict)
+
+
+def _require_tensors(
+    present: Mapping[str, Tensor], state_dict: Mapping[str, Tensor]
+) -> None:
+    """Raise unless the checkpoint holds a tensor of the same kind for each there is."""
+    for key, value in present.items():
+        saved = state_dict[key]
+        if isinstance(value, Tensor) and (
+            not isinstance(saved, Tensor) or saved.is_complex() != value.is_complex()
+        ):
+            is_tensor = isinstance(saved, Tensor)
+            kind = str(saved.dtype) if is_tensor else type(saved).__name__
+            msg = (
+                f"got {key} as {kind}, need a torch tensor like {value.dtype}; load "
+                "the file with torch.load or safetensors.torch.load_file"
+            )
+            raise CheckpointMismatchError(msg)
 
 
 def _resized_layers(
     model: nn.Module, state_dict: Mapping[str, Tensor]
 ) -> list[tuple[str, ParameterExchange]]:
-    """Empty parameters of the checkpoint's sizes for every supported layer."""
+    """Parameters of the checkpoint's sizes for every layer whose size differs."""
+    layers = find_layers(model)
+    require_separate_states(layers)
     resized = []
-    for name, layer in find_layers(model).items():
+    for name, layer in layers.items():
         prefix = f"{name}." if name else ""
         values, sizes = {}, set()
         for p in find_adapter(layer).state_parameters(layer):
@@ -79,11 +117,14 @@ def _resized_layers(
                     f"number of states on axis {p.axis}"
                 )
                 raise CheckpointMismatchError(msg)
-            sizes.add(saved.shape[p.axis])
-            values[p.name] = old.detach().new_zeros(need)
-        if len(sizes) > 1:
-            msg = f"the checkpoint is damaged: the parameters of {name} have "
-            msg += f"{sorted(sizes)} states, need one number"
+            sizes.add(int(saved.shape[p.axis]))
+            values[p.name] = saved.detach().to(old).clone()
+        if len(sizes) > 1 or sizes == {0}:
+            msg = (
+                f"the checkpoint is damaged: the parameters of {name} have "
+                f"{sorted(sizes)} states, need one number, at least 1"
+            )
             raise CheckpointMismatchError(msg)
-        resized.append((prefix, ParameterExchange(layer, values, {})))
+        if sizes != {n_states(layer)}:
+            resized.append((prefix, ParameterExchange(layer, values, {})))
     return resized

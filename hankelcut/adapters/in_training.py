@@ -62,6 +62,8 @@ class InTrainingReducer:
     ------
     ValueError
         If the schedule or another option is out of range.
+    TypeError
+        If `policy` is none.
     UnsupportedLayerError
         If the model has no supported layer.
     OptimizerMismatchError
@@ -87,6 +89,9 @@ class InTrainingReducer:
         if every < 1 or start < 0 or (until is not None and until < start):
             msg = f"got every={every}, start={start}, until={until}; need every >= 1 "
             raise ValueError(msg + "and 0 <= start <= until")
+        if not isinstance(policy, Policy):
+            msg = f"got policy={policy!r}, need a policy such as EnergyTolerance(0.02)"
+            raise TypeError(msg)
         self._model, self._optimizer, self._policy = model, optimizer, policy
         self._every, self._start = every, start
         self._until = math.inf if until is None else until
@@ -109,7 +114,8 @@ class InTrainingReducer:
         ------
         HankelcutError
             Of the kind that says why (NaN parameters, a policy that would remove every
-            state, ...); the model, the optimizer and the count are then as before.
+            state, ...); the model, the optimizer and the count are then as before, so
+            that the next call attempts the same cut again.
         """
         count = self._count + 1
         if not self._is_scheduled(count):
@@ -125,11 +131,13 @@ class InTrainingReducer:
             count,
         )
         self._count = count
-        after = before
+        event = dataclasses.replace(event, loss_before=before, loss_after=before)
+        # On record before the probe, which is the caller's and may fail.
+        self.events.append(event)
         if self._probe is not None and event.is_cut:
             after = float(self._probe())
-        event = dataclasses.replace(event, loss_before=before, loss_after=after)
-        self.events.append(event)
+            event = dataclasses.replace(event, loss_after=after)
+            self.events[-1] = event
         return event
 
     def _is_scheduled(self, count: int) -> bool:
@@ -168,8 +176,13 @@ class InTrainingReducer:
                 f"{self._schedule()}; build it with the same options to resume"
             )
             raise CheckpointMismatchError(msg)
-        events = [ReductionEvent.from_dict(event) for event in state["events"]]
-        self._count, self.events = int(state["count"]), events
+        try:
+            events = [ReductionEvent.from_dict(event) for event in state["events"]]
+            count = int(state["count"])
+        except (KeyError, TypeError, ValueError) as error:
+            msg = f"reducer state is damaged ({error}); pass what state_dict() gave"
+            raise CheckpointMismatchError(msg) from error
+        self._count, self.events = count, events
 
     def _schedule(self) -> dict[str, Any]:
         until = None if self._until == math.inf else int(self._until)

@@ -43,7 +43,8 @@ class LRUAdapter:
 
     def matches(self, module: nn.Module) -> bool:
         """Whether the module itself holds the eight parameters of an LRU."""
-        return all(isinstance(getattr(module, name, None), Tensor) for name in _SHAPES)
+        own = module._parameters
+        return all(own.get(name) is not None for name in _SHAPES)
 
     def extract(self, layer: nn.Module) -> DiagonalStateSpace:
         """Read the layer as a discrete system with a real readout.
@@ -99,9 +100,8 @@ class LRUAdapter:
             "C_re": C.real,
             "C_im": C.imag,
         }
-        like = layer.get_parameter("nu_log")
         stored = {
-            name: value.to(dtype=like.dtype, device=like.device).contiguous()
+            name: value.to(layer.get_parameter(name)).contiguous()
             for name, value in values.items()
         }
         return Replacement(stored, gauge)
@@ -128,6 +128,7 @@ def _parameters(layer: nn.Module) -> dict[str, Tensor]:
     values = {name: getattr(layer, name).detach() for name in _SHAPES}
     shapes = {name: tuple(value.shape) for name, value in values.items()}
     sizes = {"n": shapes["nu_log"][:1], "m": shapes["D"][:1]}
+    _require_no_more(layer, sizes["n"])
     for name, axes in _SHAPES.items():
         need = sum((sizes[axis] for axis in axes), ())
         if shapes[name] != need or values[name].is_complex():
@@ -142,6 +143,21 @@ def _parameters(layer: nn.Module) -> dict[str, Tensor]:
             msg += "training has diverged: go back to a checkpoint before reducing"
             raise InvalidSystemError(msg)
     return {name: value.double() for name, value in values.items()}
+
+
+def _require_no_more(layer: nn.Module, n_states: tuple[int, ...]) -> None:
+    """Raise when the layer holds another tensor that seems to have a state axis."""
+    tensors = {**layer._parameters, **layer._buffers}
+    for name, tensor in tensors.items():
+        if name in _SHAPES or tensor is None:
+            continue
+        if set(n_states) & set(tensor.shape):
+            msg = (
+                f"LRU layer: {name} of shape {tuple(tensor.shape)} is no parameter "
+                f"of an LRU and seems to have an axis of {n_states[0]} states, which "
+                "a cut would not shorten; write an adapter for this kind of layer"
+            )
+            raise UnsupportedLayerError(msg)
 
 
 def _require_writable(

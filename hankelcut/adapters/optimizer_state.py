@@ -72,12 +72,11 @@ def require_known_state(
     Raises
     ------
     OptimizerMismatchError
-        If the state holds a tensor of the parameter's shape under an unknown name.
+        If the state holds a tensor, not a scalar, under an unknown name.
     """
     known = (*_FIRST_MOMENTS, *_SECOND_MOMENTS)
     for key, value in optimizer.state.get(parameter, {}).items():
-        shaped = isinstance(value, Tensor) and value.shape == parameter.shape
-        if shaped and value.ndim > 0 and key not in known:
+        if isinstance(value, Tensor) and value.ndim > 0 and key not in known:
             msg = (
                 f"{type(optimizer).__name__} keeps {key!r} for {name}, which has no "
                 f"known change of coordinates (known: {', '.join(known)}); use "
@@ -172,11 +171,26 @@ def _transported(
 def _pair(
     held: Mapping[str, Tensor], parameters: tuple[StateParameter, ...], role: str
 ) -> tuple[str, str] | None:
-    """Names of the real and the imaginary part in a role, if both have moments."""
+    """Names of the real and the imaginary part in a role, if one has moments."""
     names = {p.part: p.name for p in parameters if p.role == role}
-    if all(name in held for name in names.values()) and len(names) == 2:
+    if any(name in held for name in names.values()):
         return names["real"], names["imag"]
     return None
+
+
+def _parts(held: Mapping[str, Tensor], names: tuple[str, str]) -> tuple[Tensor, Tensor]:
+    """Moments of both parts in float64; a frozen part has none, that is zeros."""
+    present = next(held[name] for name in names if name in held)
+    real, imag = (held.get(name, torch.zeros_like(present)).double() for name in names)
+    return real, imag
+
+
+def _kept(
+    held: Mapping[str, Tensor], names: tuple[str, str], values: tuple[Tensor, Tensor]
+) -> dict[str, Tensor]:
+    """Values by name, for the parts that had moments."""
+    pairs = zip(names, values, strict=True)
+    return {name: value.to(held[name]) for name, value in pairs if name in held}
 
 
 def _moved_inputs(
@@ -188,7 +202,7 @@ def _moved_inputs(
 ) -> dict[str, Tensor]:
     """Moments of B: the adjoint of [Re B; Im B] = Re(T b)."""
     power = 2 if squared else 1
-    real, imag = (held[name].double() for name in names)
+    real, imag = _parts(held, names)
     old_scale = coordinates.old_scale[:, None] ** power
     moments = torch.cat([real / old_scale, imag / old_scale])
     T = coordinates.right
@@ -196,7 +210,7 @@ def _moved_inputs(
     maps = (T.real, T.imag**2 if squared else -T.imag)
     first = maps[0] ** 2 if squared else maps[0]
     values = (first.T @ moments * new_scale, maps[1].T @ moments * new_scale)
-    return {n: v.to(held[n]) for n, v in zip(names, values, strict=True)}
+    return _kept(held, names, values)
 
 
 def _moved_outputs(
@@ -207,7 +221,7 @@ def _moved_outputs(
     squared: bool,
 ) -> dict[str, Tensor]:
     """Moments of C: the adjoint of [Re C, -Im C] = Re(c W^H)."""
-    real, imag = (held[name].double() for name in names)
+    real, imag = _parts(held, names)
     rows = coordinates.left.conj().T
     if squared:
         moments = torch.cat([real, imag], dim=1)
@@ -215,4 +229,4 @@ def _moved_outputs(
     else:
         moments = torch.cat([real, -imag], dim=1)
         values = (moments @ rows.real.T, -moments @ rows.imag.T)
-    return {n: v.to(held[n]) for n, v in zip(names, values, strict=True)}
+    return _kept(held, names, values)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Protocol, runtime_checkable
 
 from hankelcut.reduction import OrderTarget
@@ -104,7 +105,7 @@ class TargetOrder:
     order: int
 
     def __post_init__(self) -> None:
-        if self.order < 1 or int(self.order) != self.order:
+        if not isinstance(self.order, Integral) or self.order < 1:
             msg = f"TargetOrder: got order={self.order!r}, need a whole number >= 1: a "
             raise ValueError(msg + "layer without any state cannot be trained")
 

@@ -12,6 +12,7 @@ from hankelcut.adapters.surgery import (
     ParameterExchange,
     exchange_parameters,
     require_held,
+    require_rebindable,
 )
 from hankelcut.adapters.transaction import CutSettings, cut_model
 from hankelcut.lti import DiagonalStateSpace, GramianMethod
@@ -78,14 +79,17 @@ def write_back(
     if not isinstance(system.B, torch.Tensor):
         msg = f"write_back: got a system of {type(system.B).__name__}, need torch "
         raise UnsupportedLayerError(msg + "tensors on the layer's device")
+    root = layer if model is None else model
+    if not any(module is layer for module in root.modules()):
+        msg = f"write_back: the layer is no part of the {type(root).__name__} given as "
+        raise UnsupportedLayerError(msg + "model; pass the model that contains it")
     if optimizer is not None:
+        require_rebindable(optimizer)
         for p in adapter.state_parameters(layer):
             require_held(optimizer, layer.get_parameter(p.name), p.name)
     with torch.no_grad():
         values = adapter.write(layer, system).values
-        exchange_parameters(
-            model or layer, [ParameterExchange(layer, values, {})], optimizer
-        )
+        exchange_parameters(root, [ParameterExchange(layer, values, {})], optimizer)
 
 
 def reduce_(

@@ -7,9 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hankelcut._errors import OptimizerMismatchError
+from hankelcut._errors import OptimizerMismatchError, UnsupportedLayerError
+from hankelcut.adapters.registry import find_adapter
 
-__all__ = ["ParameterExchange", "exchange_parameters", "require_held"]
+__all__ = [
+    "ParameterExchange",
+    "exchange_parameters",
+    "require_held",
+    "require_rebindable",
+    "require_separate_states",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +59,49 @@ def require_held(
         raise OptimizerMismatchError(msg)
 
 
+def require_rebindable(optimizer: torch.optim.Optimizer) -> None:
+    """Raise when an optimizer keeps parameters where an exchange does not reach them.
+
+    Raises
+    ------
+    OptimizerMismatchError
+        For LBFGS and others that hold a flat list of their own.
+    """
+    if hasattr(optimizer, "_params"):
+        msg = (
+            f"{type(optimizer).__name__} keeps its own list of parameters, which a cut "
+            "cannot exchange: it would go on training the old ones; use Adam, AdamW or "
+            "SGD"
+        )
+        raise OptimizerMismatchError(msg)
+
+
+def require_separate_states(layers: Mapping[str, nn.Module]) -> None:
+    """Raise when layers share some of their state parameters and not all.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        Names the layers: no cut of the one is a cut of the other.
+    """
+    owners: dict[nn.Parameter, str] = {}
+    for name, layer in layers.items():
+        own = [
+            layer.get_parameter(p.name)
+            for p in find_adapter(layer).state_parameters(layer)
+        ]
+        sharing = {owners[p] for p in own if p in owners}
+        complete = len(sharing) == 1 and all(p in owners for p in own)
+        if sharing and not complete:
+            msg = (
+                f"{name} shares some state parameters with {', '.join(sorted(sharing))}"
+                " and not all: a cut of the one would break the other; tie all of them "
+                "or none, or leave these layers out by filter_fn"
+            )
+            raise UnsupportedLayerError(msg)
+        owners.update(dict.fromkeys(own, name))
+
+
 def exchange_parameters(
     model: nn.Module,
     exchanges: list[ParameterExchange],
@@ -68,7 +118,7 @@ def exchange_parameters(
     model : torch.nn.Module
         The model that contains the layers.
     exchanges : list of ParameterExchange
-        What changes; everything that can fail has been done before.
+        What changes, checked before by the functions above.
     optimizer : torch.optim.Optimizer, optional
         Its groups and state follow.
     """

@@ -1,10 +1,9 @@
 """One cut of all layers of a model: measure, decide, build, check; then exchange."""
 
-import copy
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import torch
@@ -12,8 +11,10 @@ from torch import Tensor, nn
 
 from hankelcut._errors import (
     IllConditionedError,
+    InvalidSystemError,
     PolicyError,
     ToleranceNotAttainableError,
+    UnstableSystemError,
     UnsupportedLayerError,
 )
 from hankelcut._parallel import one_blas_thread
@@ -32,6 +33,8 @@ from hankelcut.adapters.surgery import (
     ParameterExchange,
     exchange_parameters,
     require_held,
+    require_rebindable,
+    require_separate_states,
 )
 from hankelcut.lti import (
     DiagonalStateSpace,
@@ -40,6 +43,7 @@ from hankelcut.lti import (
     modal_difference_bound,
     sampled_gain,
 )
+from hankelcut.lti.stability import require_stable
 from hankelcut.reduction import Balancing, ReductionResult, StateMap, balance, truncate
 from hankelcut.reduction.result import storage_tolerance
 
@@ -50,6 +54,7 @@ __all__ = ["CutSettings", "cut_model", "require_ready"]
 _MEASURED_FREQUENCIES = 64
 # What storing the parameters may add, as a share of the largest singular value.
 _STORAGE_SHARE = 1e-3
+_SHARE_ROUNDING = 1e-9
 # Measured errors may exceed their bound by this much: the rounding of the measurement.
 _MEASUREMENT_SLACK = 1.05
 
@@ -100,15 +105,19 @@ def require_ready(
     Raises
     ------
     UnsupportedLayerError
-        If the model has no supported layer.
+        If the model has no supported layer, or two layers share some of their state
+        parameters and not all.
     OptimizerMismatchError
-        If the optimizer lacks a parameter or keeps state that cannot be moved.
+        If the optimizer lacks a parameter, keeps state that cannot be moved, or keeps
+        parameters where they cannot be exchanged.
     """
     layers = find_layers(model, filter_fn)
     if not layers:
         msg = f"{type(model).__name__} holds no layer that an adapter recognises"
         raise UnsupportedLayerError(msg + " and the filter admits; nothing can be cut")
+    require_separate_states(layers)
     if optimizer is not None:
+        require_rebindable(optimizer)
         for name, layer in layers.items():
             for p in find_adapter(layer).state_parameters(layer):
                 parameter = layer.get_parameter(p.name)
@@ -156,9 +165,7 @@ def cut_model(
     begun = time.perf_counter()
     layers = require_ready(model, optimizer, settings, filter_fn)
     with torch.no_grad(), one_blas_thread():
-        systems = {
-            name: find_adapter(layer).extract(layer) for name, layer in layers.items()
-        }
+        systems = {name: _extracted(name, layer) for name, layer in layers.items()}
         balancings = _balance_together(systems, settings)
         plans = [
             _plan(name, layer, balancings[name], policy, optimizer, settings)
@@ -168,6 +175,16 @@ def cut_model(
         exchange_parameters(model, exchanges, optimizer)
     seconds = time.perf_counter() - begun
     return ReductionEvent(step, tuple(plan.cut for plan in plans), seconds)
+
+
+def _extracted(name: str, layer: nn.Module) -> DiagonalStateSpace:
+    """Return the system of a layer; errors name the layer."""
+    try:
+        system = find_adapter(layer).extract(layer)
+        require_stable("cut", system)
+    except (InvalidSystemError, UnsupportedLayerError, UnstableSystemError) as error:
+        raise type(error)(f"{name or 'the layer'}: {error}") from error
+    return system
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,9 +268,11 @@ def _plan(
             " a smaller tolerance"
         )
         raise PolicyError(msg)
-    least = max(1, math.ceil(settings.minimum_saving * before))
+    # The share times the states may come out a rounding above a whole number.
+    least = max(1, math.ceil(settings.minimum_saving * before - _SHARE_ROUNDING))
     if before - result.order < least:
-        return _Plan(_noted(unchanged, *result.warnings))
+        little = f"would keep {result.order} of {before} states: too little to save"
+        return _Plan(_noted(unchanged, *result.warnings, little))
     return _built(layer, result, unchanged, policy, optimizer, settings)
 
 
@@ -331,7 +350,7 @@ def _trouble(
 
 
 def _noted(cut: LayerCut, *notes: str) -> LayerCut:
-    return LayerCut(**{**vars(cut), "notes": (*cut.notes, *notes)})
+    return replace(cut, notes=(*cut.notes, *notes))
 
 
 def _dtype(layer: nn.Module) -> torch.dtype:
@@ -364,9 +383,10 @@ def _gauged(system: DiagonalStateSpace, replacement: Replacement) -> DiagonalSta
 
 def _trial(layer: nn.Module, replacement: Replacement) -> nn.Module:
     """Return a shallow copy of a layer with new parameters; the layer stays."""
-    trial = copy.copy(layer)
+    trial = object.__new__(type(layer))
     parameters = {name: nn.Parameter(v) for name, v in replacement.values.items()}
-    trial._parameters = {**layer._parameters, **parameters}
+    trial.__dict__.update(layer.__dict__)
+    trial.__dict__["_parameters"] = {**layer._parameters, **parameters}
     return trial
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import struct
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -204,9 +205,15 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except (
+        # What torch's reader raises on damaged files, found by flipping bits.
         OSError,
         EOFError,
         RuntimeError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+        struct.error,
         pickle.UnpicklingError,
         zipfile.BadZipFile,
     ) as error:

@@ -109,6 +109,9 @@ class CutPlan:
         _require(self.start >= 0, "start", self.start, "at least 0")
         if self.every is None:
             _require(self.start == 0, "start", self.start, "0 where `every` is not set")
+        if self.until is not None:
+            need = f"at most until={self.until}"
+            _require(self.start <= self.until, "start", self.start, need)
         _require(
             0 <= self.minimum_saving < 1,
             "minimum_saving",
@@ -250,7 +253,8 @@ class Recipe:
             until = self.cuts.until or self.steps
             return CutSchedule(self.cuts.every, self.cuts.start, until)
         until = self.cuts.until or max(1, self.warmup_steps)
-        return CutSchedule(max(1, until // _DEFAULT_CUTS), 0, until)
+        every = max(1, until // _DEFAULT_CUTS)
+        return CutSchedule(every, max(1, until - (_DEFAULT_CUTS - 1) * every), until)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe in plain values that JSON can hold."""

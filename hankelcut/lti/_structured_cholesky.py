@@ -110,7 +110,12 @@ def _blaschke(
     """Factors (lambda - lambda_j) / d_ij that take the place of eliminated rows."""
     if isinstance(time, Continuous):
         return (pivot - exponents) / denominators
-    return xp.exp(pivot) * _expm1(xp, exponents - pivot) / denominators
+    # lambda - lambda_j from the smaller of the two, so that nothing can overflow.
+    difference = exponents - pivot
+    smaller = xp.real(difference) <= 0
+    sign = xp.where(smaller, xp.ones_like(difference), -xp.ones_like(difference))
+    base = xp.where(smaller, xp.broadcast_to(pivot, exponents.shape), exponents)
+    return sign * xp.exp(base) * _expm1(xp, sign * difference) / denominators
 
 
 def _expm1(xp: Namespace, z: Array) -> Array:

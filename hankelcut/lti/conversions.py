@@ -1,6 +1,7 @@
 """Conversions between diagonal, conjugate-closed, real and dense systems."""
 
 from dataclasses import replace
+from typing import TypeVar
 
 from hankelcut import _array
 from hankelcut._errors import IllConditionedError
@@ -8,7 +9,9 @@ from hankelcut._typing import Array
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.state_space import StateSpace
 
-__all__ = ["conjugate_closure", "diagonalize", "real_form", "to_dense"]
+__all__ = ["conjugate_closure", "detached", "diagonalize", "real_form", "to_dense"]
+
+_System = TypeVar("_System", bound=StateSpace | DiagonalStateSpace)
 
 # Eigenvector matrices worse than this lose more than half of the digits.
 _MAX_EIGENVECTOR_CONDITION_SQUARED_EPS = 1.0
@@ -89,6 +92,19 @@ def to_dense(system: StateSpace | DiagonalStateSpace) -> StateSpace:
     return StateSpace(
         _diagonal(system.poles), system.B, system.C, system.D, system.time
     )
+
+
+def detached(system: _System) -> _System:
+    """Return the system cut off from what a library recorded for its gradients.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        Torch tensors may require gradients; other arrays are returned as they are.
+    """
+    first = "A" if isinstance(system, StateSpace) else "exponents"
+    arrays = {k: _array.detach(getattr(system, k)) for k in (first, "B", "C", "D")}
+    return replace(system, **arrays)
 
 
 def diagonalize(system: StateSpace) -> DiagonalStateSpace:

@@ -21,7 +21,7 @@ from hankelcut._errors import InvalidSystemError, NumericalWarning
 from hankelcut._typing import Array, Namespace
 from hankelcut.lti._scaling import magnitude, state_gauge
 from hankelcut.lti._structured_cholesky import displacement
-from hankelcut.lti.conversions import conjugate_closure
+from hankelcut.lti.conversions import conjugate_closure, detached
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.stability import require_stable
 from hankelcut.lti.time_domain import Continuous, Discrete
@@ -109,6 +109,7 @@ def hinf_bracket(system: DiagonalStateSpace, *, rtol: float = 0.01) -> HinfBrack
         "hinf_bracket", exponents=system.exponents, B=system.B, C=system.C, D=system.D
     )
     require_stable("hinf_bracket", system)
+    system = detached(system)
     symmetric = system.readout != "complex"
     closed = _in_double(conjugate_closure(system) if symmetric else system)
     mapped, scale = _to_circle(closed)

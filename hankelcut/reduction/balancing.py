@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias, get_args
 from hankelcut import _array
 from hankelcut._parallel import map_in_threads
 from hankelcut._typing import Array
+from hankelcut.lti.conversions import detached
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.gramians import (
     GramianMethod,
@@ -14,8 +15,6 @@ from hankelcut.lti.gramians import (
 )
 from hankelcut.lti.state_space import StateSpace
 from hankelcut.reduction.order_selection import HankelSpectrum
-
-_ARRAYS = {"A", "exponents", "B", "C", "D"}
 
 __all__ = ["Balancing", "StateMap", "balance"]
 
@@ -122,7 +121,7 @@ def balance(
     if map not in get_args(StateMap):
         msg = f"{caller}: got map={map!r}, need one of {', '.join(get_args(StateMap))}"
         raise ValueError(msg)
-    system = _detached(system)
+    system = detached(system)
     if (
         map == "complex"
         and isinstance(system, DiagonalStateSpace)
@@ -136,17 +135,8 @@ def balance(
         balancings = map_in_threads(
             lambda item: _balance(item, gramians, caller), items
         )
-        return _restack(system, balancings)
+        return _restack(system, balancings, gramians, caller)
     return _balance(system, gramians, caller)
-
-
-def _detached(
-    system: StateSpace | DiagonalStateSpace,
-) -> StateSpace | DiagonalStateSpace:
-    """Return the system without gradients, which a reduction does not have."""
-    names = [field.name for field in fields(system)]
-    arrays = {k: _array.detach(getattr(system, k)) for k in names if k in _ARRAYS}
-    return replace(system, **arrays)
 
 
 def _balance(
@@ -161,11 +151,14 @@ def _balance(
 
 
 def _restack(
-    system: StateSpace | DiagonalStateSpace, items: list[Balancing]
+    system: StateSpace | DiagonalStateSpace,
+    items: list[Balancing],
+    gramians: GramianMethod,
+    caller: str,
 ) -> Balancing:
     """Return the balancing of a stack of systems from those of its items."""
     if not items:
-        return _balance(system, "structured", "balance")
+        return _balance(system, gramians, caller)
     xp = _array.namespace(system.B)
     stacks = {
         field.name: xp.stack([getattr(item, field.name) for item in items])
@@ -173,7 +166,6 @@ def _restack(
         if field.name != "system"
     }
     shaped = {
-        k: xp.reshape(v, (*system.batch_shape, *v.shape[1:]))
-        for k, v in (stacks.items())
+        k: xp.reshape(v, (*system.batch_shape, *v.shape[1:])) for k, v in stacks.items()
     }
     return Balancing(system, **shaped)

@@ -156,11 +156,8 @@ class OrderTarget:
         if self.order is not None:
             return _fixed_order(self.order, rank, spectrum, caller)
         if self.error_tol is not None:
-            name, tolerance, measures = (
-                "error_tol",
-                self.error_tol,
-                (spectrum.error_bounds()),
-            )
+            name, tolerance = "error_tol", self.error_tol
+            measures = spectrum.error_bounds()
         else:
             name, tolerance = "energy_tol", float(self.energy_tol or 0.0)
             measures = spectrum.energy_shares()

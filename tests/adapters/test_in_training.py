@@ -203,3 +203,60 @@ def test_optimizers_of_other_models_are_refused_at_once(model):
     optimizer = torch.optim.Adam(build().parameters())
     with pytest.raises(hc.OptimizerMismatchError, match="does not hold"):
         InTrainingReducer(model, optimizer, EnergyTolerance(0.1), every=1)
+
+
+def test_a_failing_probe_leaves_the_event_on_record(model, batch, train):
+    optimizer = torch.optim.Adam(model.parameters())
+    losses = iter([1.0])
+    reducer = InTrainingReducer(
+        model, optimizer, FixedFraction(0.5), every=1, probe=lambda: next(losses)
+    )
+    train(model, optimizer, batch)
+    with pytest.raises(StopIteration):
+        reducer.step()
+    assert list(state_sizes(model).values()) == [8, 8]
+    assert [event.step for event in reducer.events] == [1]
+    assert reducer.state_dict()["count"] == 1
+
+
+@pytest.mark.parametrize("damage", [{"events": [{"step": 1}]}, {"count": "many"}])
+def test_damaged_reducer_states_are_refused(model, damage):
+    optimizer = torch.optim.Adam(model.parameters())
+    reducer = InTrainingReducer(model, optimizer, EnergyTolerance(0.1), every=5)
+    with pytest.raises(hc.CheckpointMismatchError, match="damaged"):
+        reducer.load_state_dict({**reducer.state_dict(), **damage})
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda v: v.numpy(), "got blocks.0.lru.B_re as ndarray"),
+        (lambda v: v.to(torch.complex64), "as torch.complex64"),
+    ],
+)
+def test_values_of_another_kind_change_nothing(model, damage, message):
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    hc.adapters.reduce_(model, FixedFraction(0.5))
+    state["blocks.0.lru.B_re"] = damage(state["blocks.0.lru.B_re"])
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with pytest.raises(hc.CheckpointMismatchError, match=message):
+        load_reduced(model, state)
+    for key, value in model.state_dict().items():
+        torch.testing.assert_close(value, before[key], rtol=0, atol=0)
+
+
+def test_loading_equal_sizes_keeps_the_parameters(model, batch, train):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    load_reduced(model, {k: v.clone() for k, v in model.state_dict().items()})
+    before = model.blocks[0].lru.B_re.detach().clone()
+    train(model, optimizer, batch)
+    assert not torch.equal(model.blocks[0].lru.B_re, before)
+
+
+def test_loading_refuses_a_foreign_optimizer(model):
+    reduced = copy.deepcopy(model)
+    hc.adapters.reduce_(reduced, FixedFraction(0.5))
+    optimizer = torch.optim.Adam(build().parameters())
+    with pytest.raises(hc.OptimizerMismatchError, match="does not hold"):
+        load_reduced(model, reduced.state_dict(), optimizer=optimizer)
+    assert list(state_sizes(model).values()) == [16, 16]

@@ -219,3 +219,15 @@ def test_numpy_systems_are_refused(make_layer):
     system = hc.DiagonalStateSpace(**{**fields, **arrays})
     with pytest.raises(hc.UnsupportedLayerError, match="torch tensors"):
         write_back(layer, system)
+
+
+def test_writing_into_another_model_is_refused(make_layer):
+    layer = make_layer()
+    optimizer = torch.optim.Adam(layer.parameters())
+    before = layer.nu_log
+    with pytest.raises(hc.UnsupportedLayerError, match="no part of the Linear"):
+        write_back(
+            layer, extract(layer), model=torch.nn.Linear(2, 2), optimizer=optimizer
+        )
+    assert layer.nu_log is before
+    assert any(p is before for p in optimizer.param_groups[0]["params"])

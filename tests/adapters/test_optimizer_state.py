@@ -171,3 +171,32 @@ def test_unknown_options_are_refused(option):
     object.__setattr__(settings, option, "rotate")
     with pytest.raises(ValueError, match=f"{option}='rotate', need one of"):
         settings.__post_init__()
+
+
+@pytest.mark.parametrize("frozen", ["B_im", "C_re"])
+@pytest.mark.parametrize("mode", ["transport", "slice"])
+def test_partly_frozen_layers_train_on(model, batch, train, frozen, mode):
+    getattr(model.blocks[0].lru, frozen).requires_grad_(False)
+    optimizer = torch.optim.Adam(model.parameters())
+    train(model, optimizer, batch)
+    reduce_(model, TargetOrder(6), optimizer=optimizer, optimizer_state=mode)
+    for parameter in model.parameters():
+        for value in optimizer.state[parameter].values():
+            if isinstance(value, torch.Tensor) and value.ndim:
+                assert value.shape == parameter.shape
+    train(model, optimizer, batch)
+
+
+def test_optimizers_with_a_list_of_their_own_are_refused(model):
+    optimizer = torch.optim.LBFGS(model.parameters())
+    before = model.blocks[0].lru.nu_log
+    with pytest.raises(hc.OptimizerMismatchError, match="LBFGS keeps its own list"):
+        reduce_(model, TargetOrder(6), optimizer=optimizer, optimizer_state="reset")
+    assert model.blocks[0].lru.nu_log is before
+
+
+def test_factored_moments_are_refused(model, batch, train):
+    optimizer = torch.optim.Adafactor(model.parameters())
+    train(model, optimizer, batch)
+    with pytest.raises(hc.OptimizerMismatchError, match=r"row_var|col_var|variance"):
+        reduce_(model, TargetOrder(6), optimizer=optimizer)

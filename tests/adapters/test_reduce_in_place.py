@@ -287,3 +287,61 @@ def test_layers_without_response_stay(make_layer):
 def test_policies_out_of_range_are_refused(make):
     with pytest.raises(ValueError, match=r"got .*need"):
         make()
+
+
+def test_partly_shared_states_are_refused():
+    model = nn.Sequential(LRU(3, 10), LRU(3, 10))
+    for name in ("nu_log", "theta_log", "gamma_log"):
+        setattr(model[1], name, getattr(model[0], name))
+    before = snapshot(model)
+    with pytest.raises(hc.UnsupportedLayerError, match="shares some state parameters"):
+        reduce_(model, TargetOrder(4))
+    assert_unchanged(model, before)
+
+
+def test_compiled_layers_are_cut_in_place():
+    model = nn.Sequential(torch.compile(LRU(3, 10), backend="eager"), nn.Linear(3, 2))
+    event = reduce_(model, TargetOrder(4))
+    assert [cut.states_after for cut in event.layers] == [4]
+    assert model[0]._orig_mod.d_state == 4
+    assert model[0]._orig_mod(torch.randn(1, 5, 3)).shape == (1, 5, 3)
+
+
+def test_layers_with_more_state_tensors_are_refused():
+    layer = LRU(3, 10)
+    layer.initial = nn.Parameter(torch.zeros(10))
+    with pytest.raises(hc.UnsupportedLayerError, match="initial of shape"):
+        reduce_(layer, TargetOrder(4))
+    assert layer.d_state == 10
+
+
+def test_errors_name_the_layer(model):
+    with torch.no_grad():
+        model.blocks[1].lru.C_im[0, 0] = math.nan
+    with pytest.raises(hc.InvalidSystemError, match=r"blocks\.1\.lru: .*C_im"):
+        reduce_(model, EnergyTolerance(0.1))
+
+
+def test_very_fast_poles_do_no_harm():
+    layer = LRU(3, 10).double()
+    with torch.no_grad():
+        layer.nu_log[3] = 7.0  # a pole of e^-1097
+    event = reduce_(layer, EnergyTolerance(0.05))
+    assert event.is_cut
+    assert bool(torch.isfinite(layer.nu_log).all())
+
+
+def test_parameters_keep_their_own_dtypes():
+    layer = LRU(3, 10)
+    layer.B_re, layer.B_im = (
+        nn.Parameter(matrix.detach().double()) for matrix in (layer.B_re, layer.B_im)
+    )
+    reduce_(layer, TargetOrder(4))
+    assert layer.B_re.dtype == torch.float64
+    assert layer.nu_log.dtype == torch.float32
+
+
+def test_small_savings_are_noted():
+    (cut,) = reduce_(LRU(3, 10), TargetOrder(9), minimum_saving=0.3).layers
+    assert not cut.is_cut
+    assert "too little to save" in cut.notes[-1]

@@ -6,6 +6,7 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hankelcut.adapters import (
@@ -125,6 +126,16 @@ def test_default_schedule_is_four_equidistant_cuts_in_the_warmup() -> None:
     later = dataclasses.replace(recipe, cuts=CutPlan(until=400))
     assert attempts(later) == [100, 200, 300, 400]
     assert attempts(dataclasses.replace(recipe, steps=12, warmup_share=0.0)) == [1]
+    for until in range(4, 40):
+        steps = attempts(dataclasses.replace(recipe, cuts=CutPlan(until=until)))
+        assert len(steps) == 4
+        assert steps[-1] == until
+        assert len(set(np.diff(steps))) == 1
+
+
+def test_windows_that_end_before_they_start_are_refused() -> None:
+    with pytest.raises(ValueError, match="got start=10, need at most until=3"):
+        CutPlan(every=5, start=10, until=3)
 
 
 def test_explicit_schedule_is_kept() -> None:
