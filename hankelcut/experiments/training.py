@@ -84,7 +84,7 @@ class RunResult:
     states : dict of str to int
         Stored states of each layer at the end.
     parameters : int
-        Number of trainable scalars at the end.
+        Number of scalars in the model's parameters at the end.
     test_accuracy, validation_accuracy : float
         Of the model after the last step, in [0, 1]. No step is selected, and the test
         part is looked at once.
