@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from hankelcut._errors import (
     IllConditionedError,
@@ -25,7 +25,7 @@ from hankelcut.adapters.optimizer_state import (
     moved_state,
     require_known_state,
 )
-from hankelcut.adapters.policies import ErrorTolerance, Policy
+from hankelcut.adapters.policies import Policy
 from hankelcut.adapters.protocol import Replacement
 from hankelcut.adapters.reduction_event import LayerCut, ReductionEvent
 from hankelcut.adapters.registry import LayerFilter, find_adapter, find_layers
@@ -36,12 +36,11 @@ from hankelcut.adapters.surgery import (
     require_rebindable,
     require_separate_states,
 )
+from hankelcut.adapters.verification import measured_error, trouble_with
 from hankelcut.lti import (
     DiagonalStateSpace,
     GramianMethod,
-    error_system,
     modal_difference_bound,
-    sampled_gain,
 )
 from hankelcut.lti.stability import require_stable
 from hankelcut.reduction import Balancing, ReductionResult, StateMap, balance, truncate
@@ -49,14 +48,9 @@ from hankelcut.reduction.result import storage_tolerance
 
 __all__ = ["CutSettings", "cut_model", "require_ready"]
 
-# Uniform frequencies at which the error as stored is measured, besides the largest
-# modes' own.
-_MEASURED_FREQUENCIES = 64
-# What storing the parameters may add, as a share of the largest singular value.
-_STORAGE_SHARE = 1e-3
+# The share of the states that a cut must save may come out this far above a whole
+# number.
 _SHARE_ROUNDING = 1e-9
-# Measured errors may exceed their bound by this much: the rounding of the measurement.
-_MEASUREMENT_SLACK = 1.05
 
 
 @dataclass(frozen=True)
@@ -296,8 +290,8 @@ def _built(
     storage = float(modal_difference_bound(intended, stored))
     storage += rounding * unchanged.hankel_singular_values[0]
     bound = float(result.error_bound) + storage
-    measured = _measured_error(original, stored)
-    trouble = _trouble(unchanged, policy, bound, storage, measured)
+    measured = measured_error(original, stored)
+    trouble = trouble_with(unchanged, policy, bound, storage, measured)
     if trouble:
         return _Plan(_noted(unchanged, *result.warnings, trouble))
     optimizer_state = {}
@@ -323,30 +317,6 @@ def _built(
         result.warnings,
     )
     return _Plan(cut, ParameterExchange(layer, replacement.values, optimizer_state))
-
-
-def _trouble(
-    layer: LayerCut, policy: Policy, bound: float, storage: float, measured: float
-) -> str:
-    """Why a replacement must not be used; empty if it may."""
-    a_priori = bound - storage
-    largest = layer.hankel_singular_values[0]
-    if not measured <= _MEASUREMENT_SLACK * bound:
-        return (
-            f"refused: measured error {measured:.3g} is above its bound {bound:.3g} "
-            "(the parameters cannot hold the reduced system accurately)"
-        )
-    if storage > max(a_priori, _STORAGE_SHARE * largest):
-        return (
-            f"refused: rounding the parameters may add {storage:.3g} to the error "
-            f"bound {a_priori:.3g} (poles very close to the unit circle)"
-        )
-    if isinstance(policy, ErrorTolerance) and bound > policy.error:
-        return (
-            f"refused: with rounding the error bound is {bound:.3g}, above the "
-            f"tolerance {policy.error:.3g}"
-        )
-    return ""
 
 
 def _noted(cut: LayerCut, *notes: str) -> LayerCut:
@@ -388,18 +358,3 @@ def _trial(layer: nn.Module, replacement: Replacement) -> nn.Module:
     trial.__dict__.update(layer.__dict__)
     trial.__dict__["_parameters"] = {**layer._parameters, **parameters}
     return trial
-
-
-def _measured_error(full: DiagonalStateSpace, reduced: DiagonalStateSpace) -> float:
-    """Largest gain of the difference of two layers on a grid of frequencies."""
-    error = error_system(full, reduced)
-    assert isinstance(error, DiagonalStateSpace)  # noqa: S101 - narrows the type
-    norms = torch.linalg.vector_norm(error.B, dim=1)
-    norms = norms * torch.linalg.vector_norm(error.C, dim=0)
-    peaks = norms / -torch.expm1(error.exponents.real)
-    count = min(_MEASURED_FREQUENCIES, int(peaks.shape[0]))
-    dominant = error.exponents.imag[torch.topk(peaks, count).indices]
-    uniform: Tensor = torch.linspace(
-        0.0, torch.pi, _MEASURED_FREQUENCIES, dtype=dominant.dtype
-    ).to(dominant.device)
-    return float(sampled_gain(error, torch.cat([uniform, dominant])).max())
