@@ -46,7 +46,7 @@ class InTrainingReducer:
     map : {"real", "complex"}
         Balance the real input-output map (default) or the complex states (ablation).
     gramians : {"structured", "closed_form"}
-        ``"structured"`` keeps every Hankel singular value to its own accuracy; with
+        ``"structured"`` computes Hankel singular values to rounding; with
         hundreds of inputs ``"closed_form"`` is many times faster, with the rounding
         that it costs included in every bound.
     optimizer_state : {"transport", "reset", "slice"}

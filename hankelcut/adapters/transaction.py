@@ -183,8 +183,9 @@ def _extracted(name: str, layer: nn.Module) -> DiagonalStateSpace:
 
 @dataclass(frozen=True, eq=False)
 class _Balanced:
-    """One layer's system and its balancing, on the arrays that compute fastest."""
+    """One layer's system as extracted, and on the arrays that compute fastest."""
 
+    original: DiagonalStateSpace
     system: DiagonalStateSpace
     balancing: Balancing
 
@@ -212,7 +213,7 @@ def _balance_together(
             stacked, map=settings.map, gramians=settings.gramians, caller="cut"
         )
         for k, name in enumerate(names):
-            balanced[name] = _Balanced(stacked[k], balancing[k])
+            balanced[name] = _Balanced(systems[name], stacked[k], balancing[k])
     return balanced
 
 
@@ -267,11 +268,13 @@ def _plan(
     if before - result.order < least:
         little = f"would keep {result.order} of {before} states: too little to save"
         return _Plan(_noted(unchanged, *result.warnings, little))
-    return _built(layer, result, unchanged, policy, optimizer, settings)
+    original = balanced.original
+    return _built(layer, original, result, unchanged, policy, optimizer, settings)
 
 
 def _built(
     layer: nn.Module,
+    original: DiagonalStateSpace,
     result: ReductionResult,
     unchanged: LayerCut,
     policy: Policy,
@@ -280,7 +283,6 @@ def _built(
 ) -> _Plan:
     """Return the replacement of one layer, if it passes the checks as stored."""
     adapter = find_adapter(layer)
-    original = adapter.extract(layer)
     assert isinstance(result.system, DiagonalStateSpace)  # noqa: S101 - narrows it
     intended = _as_torch(result.system, original)
     replacement = adapter.write(layer, intended)

@@ -6,6 +6,7 @@ from torch import Tensor
 from hankelcut.adapters.policies import ErrorTolerance, Policy
 from hankelcut.adapters.reduction_event import LayerCut
 from hankelcut.lti import DiagonalStateSpace, error_system, sampled_gain
+from hankelcut.lti.modal_norms import modal_norms
 
 __all__ = ["measured_error", "trouble_with"]
 
@@ -65,9 +66,7 @@ def measured_error(full: DiagonalStateSpace, reduced: DiagonalStateSpace) -> flo
     """
     error = error_system(full, reduced)
     assert isinstance(error, DiagonalStateSpace)  # noqa: S101 - narrows the type
-    norms = torch.linalg.vector_norm(error.B, dim=1)
-    norms = norms * torch.linalg.vector_norm(error.C, dim=0)
-    peaks = norms / -torch.expm1(error.exponents.real)
+    peaks = modal_norms(error)
     count = min(_MEASURED_FREQUENCIES, int(peaks.shape[0]))
     dominant = error.exponents.imag[torch.topk(peaks, count).indices]
     uniform: Tensor = torch.linspace(

@@ -5,9 +5,10 @@ r"""Structured pivoted Cholesky factors of the Gramians of diagonal systems.
 :math:`-(\lambda_i + \bar\lambda_j)` (continuous) has displacement rank m, and so has
 every Schur complement: eliminating state j multiplies the generator rows along one
 direction by a Blaschke factor. Complete pivoting on the diagonal gives graded columns.
-No entry of P is ever subtracted from another, so that every Hankel singular value keeps
-its own relative accuracy. Single input: Cauchy elimination as in Demmel (SIAM J. Matrix
-Anal. Appl. 21, 1999, p. 562) and Haut & Beylkin (same journal 33, 2012, p. 1101);
+No entry of P is ever subtracted from another, so that every entry of the factor is
+right to its own size; products of two factors may still cancel. Single input: Cauchy
+elimination as in Demmel (SIAM J. Matrix Anal. Appl. 21, 1999, p. 562) and Haut & Beylkin
+(same journal 33, 2012, p. 1101);
 several inputs: the same elimination on the generator (Gohberg, Kailath & Olshevsky,
 Math. Comp. 64, 1995, p. 1557).
 

@@ -13,9 +13,6 @@ __all__ = ["conjugate_closure", "detached", "diagonalize", "real_form", "to_dens
 
 _System = TypeVar("_System", bound=StateSpace | DiagonalStateSpace)
 
-# Eigenvector matrices worse than this lose more than half of the digits.
-_MAX_EIGENVECTOR_CONDITION_SQUARED_EPS = 1.0
-
 
 def conjugate_closure(system: DiagonalStateSpace) -> DiagonalStateSpace:
     r"""Return the system with poles [lambda; conj lambda] that a real readout is.
@@ -135,10 +132,12 @@ def diagonalize(system: StateSpace) -> DiagonalStateSpace:
     if 0 not in X.shape:
         singular = xp.linalg.svdvals(X)
         worst = float(xp.max(singular[..., 0] / singular[..., -1]))
-        if not worst**2 * _array.eps(X) < _MAX_EIGENVECTOR_CONDITION_SQUARED_EPS:
+        # Eigenvectors worse than this lose more than half of the digits.
+        limit = _array.eps(X) ** -0.5
+        if not worst < limit:
             msg = (
                 f"diagonalize: the eigenvectors have condition number {worst:.2g}, "
-                f"need less than {_array.eps(X) ** -0.5:.2g}: the state matrix is "
+                f"need less than {limit:.2g}: the state matrix is "
                 "(nearly) defective; keep the dense system"
             )
             raise IllConditionedError(msg)

@@ -101,8 +101,9 @@ def gramian_factors(
         Stable system. A diagonal system with a real readout is taken in the 2 n real
         states [Re x; Im x] of `real_form`.
     gramians : {"structured", "closed_form"}
-        For diagonal systems. ``"structured"``: pivoted structured Cholesky, every
-        Hankel singular value right to its own magnitude; n sequential steps of O(n m).
+        For diagonal systems. ``"structured"``: pivoted structured Cholesky, factors
+        right to the size of each entry, Hankel singular values to rounding times the
+        size of the factors and mostly far better; n sequential steps of O(n m).
         ``"closed_form"``: a few matrix products, much faster for many inputs and in
         batches; small singular values are lost below the uncertainty that the result
         states and that the bounds include. Dense systems ignore it.

@@ -25,7 +25,7 @@ def hankel_singular_values(
         Stable system with n states.
     gramians : {"structured", "closed_form"}
         How the factors of a diagonal system are computed; the default keeps the
-        relative accuracy of every value. See `gramian_factors`.
+        accuracy of small values. See `gramian_factors`.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from hankelcut._errors import InvalidSystemError
 from hankelcut._typing import Array
 from hankelcut.lti._structured_cholesky import displacement
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
-from hankelcut.lti.stability import require_stable
+from hankelcut.lti.stability import pole_margins, require_stable
 from hankelcut.lti.time_domain import Continuous, Discrete
 
 __all__ = ["modal_difference_bound"]
@@ -46,7 +46,7 @@ def modal_difference_bound(
     require_stable("modal_difference_bound", second)
     xp = _array.namespace(first.B, second.B)
     norm = xp.linalg.vector_norm
-    margin, other_margin = _margins(first), _margins(second)
+    margin, other_margin = pole_margins(first), pole_margins(second)
     dB = norm(second.B - first.B, axis=-1)
     dC = norm(second.C - first.C, axis=-2)
     b, b2 = norm(first.B, axis=-1), norm(second.B, axis=-1)
@@ -55,12 +55,6 @@ def modal_difference_bound(
     terms = terms + c2 * b2 * _pole_distance(first, second) / (margin * other_margin)
     gain = 1.0 if first.readout == "complex" else 2 * first.readout_gain
     return gain * xp.sum(terms, axis=-1)
-
-
-def _margins(system: DiagonalStateSpace) -> Array:
-    xp = _array.namespace(system.exponents)
-    real = xp.real(system.exponents)
-    return -real if isinstance(system.time, Continuous) else -xp.expm1(real)
 
 
 def _pole_distance(first: DiagonalStateSpace, second: DiagonalStateSpace) -> Array:

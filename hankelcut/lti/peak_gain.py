@@ -6,6 +6,7 @@ from hankelcut import _array
 from hankelcut._typing import Array
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.frequency_response import frequency_response
+from hankelcut.lti.stability import poles_of
 from hankelcut.lti.state_space import StateSpace
 from hankelcut.lti.time_domain import Continuous
 
@@ -69,7 +70,9 @@ def _search(system: StateSpace | DiagonalStateSpace) -> tuple[float, float]:
 
 def _grid(system: StateSpace | DiagonalStateSpace) -> Array:
     xp = _array.namespace(system.B)
-    poles = _poles(system)
+    poles = poles_of(system)
+    if isinstance(system, DiagonalStateSpace) and system.readout != "complex":
+        poles = xp.concat([poles, xp.conj(poles)])
     if not isinstance(system.time, Continuous):
         uniform = _line(system, -xp.pi, xp.pi, _GRID_POINTS)
         return xp.concat([uniform, xp.atan2(xp.imag(poles), xp.real(poles))])
@@ -95,12 +98,3 @@ def _line(
     steps = _array.to_real(_array.zeros((count,), system.B)) + 1
     xp = _array.namespace(steps)
     return start + (xp.cumulative_sum(steps) - 1) * ((stop - start) / (count - 1))
-
-
-def _poles(system: StateSpace | DiagonalStateSpace) -> Array:
-    xp = _array.namespace(system.B)
-    if isinstance(system, DiagonalStateSpace):
-        poles = system.poles
-        real = system.readout != "complex"
-        return xp.concat([poles, xp.conj(poles)]) if real else poles
-    return _array.to_complex(xp.linalg.eigvals(_array.to_complex(system.A)))

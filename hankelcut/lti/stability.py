@@ -9,7 +9,13 @@ from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.state_space import StateSpace
 from hankelcut.lti.time_domain import Continuous
 
-__all__ = ["is_stable", "require_stable", "stability_margin"]
+__all__ = [
+    "is_stable",
+    "pole_margins",
+    "poles_of",
+    "require_stable",
+    "stability_margin",
+]
 
 
 def stability_margin(system: StateSpace | DiagonalStateSpace) -> Array:
@@ -26,7 +32,7 @@ def stability_margin(system: StateSpace | DiagonalStateSpace) -> Array:
         Continuous: :math:`\min(-\mathrm{Re}\,\lambda)` in rad/s. Discrete:
         :math:`\min(1 - |\lambda|)`. Infinite without states, negative when unstable.
     """
-    return _minimum(_pole_margins(system))
+    return _minimum(pole_margins(system))
 
 
 def is_stable(system: StateSpace | DiagonalStateSpace) -> Array:
@@ -42,7 +48,7 @@ def require_stable(caller: str, system: StateSpace | DiagonalStateSpace) -> None
     UnstableSystemError
         If a pole lies on or outside the stability boundary.
     """
-    margins = _pole_margins(system)
+    margins = pole_margins(system)
     xp = _array.namespace(margins)
     if bool(xp.all(margins > 0)):
         return
@@ -64,28 +70,42 @@ def require_stable(caller: str, system: StateSpace | DiagonalStateSpace) -> None
     raise UnstableSystemError(msg)
 
 
-def _pole_margins(system: StateSpace | DiagonalStateSpace) -> Array:
+def pole_margins(system: StateSpace | DiagonalStateSpace) -> Array:
+    """Distance of each pole from the stability boundary, (..., n), without rounding.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        The system; exponents of a diagonal one keep margins below 1e-16 exact.
+    """
     if isinstance(system, DiagonalStateSpace):
         xp = _array.namespace(system.exponents)
         real = xp.real(system.exponents)
         if isinstance(system.time, Continuous):
             return -real
         return -xp.expm1(real)
-    poles = _eigenvalues(system)
+    poles = poles_of(system)
     xp = _array.namespace(poles)
     if isinstance(system.time, Continuous):
         return -xp.real(poles)
     return 1.0 - xp.abs(poles)
 
 
-def _eigenvalues(system: StateSpace) -> Array:
+def poles_of(system: StateSpace | DiagonalStateSpace) -> Array:
+    """Poles of a system, (..., n) complex; of a diagonal one, those that it stores.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        The system.
+    """
+    if isinstance(system, DiagonalStateSpace):
+        return system.poles
     return _array.namespace(system.A).linalg.eigvals(_array.to_complex(system.A))
 
 
 def _flat_pole(system: StateSpace | DiagonalStateSpace, position: int) -> complex:
-    poles = (
-        system.poles if isinstance(system, DiagonalStateSpace) else _eigenvalues(system)
-    )
+    poles = poles_of(system)
     xp = _array.namespace(poles)
     return complex(xp.reshape(poles, (-1,))[position])
 

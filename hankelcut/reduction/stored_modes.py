@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from hankelcut import _array
 from hankelcut._typing import Array
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace, exponents_of
+from hankelcut.lti.modal_norms import modal_norms
+from hankelcut.lti.stability import pole_margins
 from hankelcut.lti.state_space import StateSpace
-from hankelcut.lti.time_domain import Continuous
 from hankelcut.reduction.balancing import Balancing
 
 __all__ = [
@@ -190,7 +191,7 @@ def _stored(
     system = DiagonalStateSpace(
         exponents, B, C, truncated.stored_as.D, truncated.dense.time, readout
     )
-    by_dominance = xp.flip(xp.argsort(_mode_norms(system)[0]))
+    by_dominance = xp.flip(xp.argsort(modal_norms(system)))
     left = xp.take(left, by_dominance, axis=1)
     right = xp.take(right, by_dominance, axis=1)
     system = replace(
@@ -204,7 +205,7 @@ def _stored(
 
 def storage_error(modes: Modes, storage_eps: float) -> float:
     """Return the first-order H-infinity error of rounding stored parameters."""
-    norms, _ = _mode_norms(modes.system)
+    norms = modal_norms(modes.system)
     return storage_eps * float(_array.namespace(norms).sum(norms))
 
 
@@ -217,20 +218,8 @@ def pole_rounding(modes: Modes) -> float:
     system = modes.system
     if system.n_states == 0:
         return 0.0
-    norms, margins = _mode_norms(system)
+    norms, margins = modal_norms(system), pole_margins(system)
     xp = _array.namespace(norms)
     largest = float(xp.max(xp.abs(system.poles)))
     moved = _EIGENVALUE_ROUNDINGS * _array.eps(norms) * largest
     return moved * float(xp.sum(norms / margins))
-
-
-def _mode_norms(system: DiagonalStateSpace) -> tuple[Array, Array]:
-    """Return H-infinity norms and stability margins of the complex states, (r,)."""
-    xp = _array.namespace(system.B)
-    norms = xp.linalg.vector_norm(system.B, axis=1)
-    norms = norms * xp.linalg.vector_norm(system.C, axis=0)
-    if system.readout != "complex":
-        norms = 2 * system.readout_gain * norms
-    real = xp.real(system.exponents)
-    margins = -real if isinstance(system.time, Continuous) else -xp.expm1(real)
-    return norms / margins, margins
