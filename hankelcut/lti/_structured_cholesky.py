@@ -7,10 +7,9 @@ every Schur complement: eliminating state j multiplies the generator rows along 
 direction by a Blaschke factor. Complete pivoting on the diagonal gives graded columns.
 No entry of P is ever subtracted from another, so that every entry of the factor is
 right to its own size; products of two factors may still cancel. Single input: Cauchy
-elimination as in Demmel (SIAM J. Matrix Anal. Appl. 21, 1999, p. 562) and Haut & Beylkin
-(same journal 33, 2012, p. 1101);
-several inputs: the same elimination on the generator (Gohberg, Kailath & Olshevsky,
-Math. Comp. 64, 1995, p. 1557).
+elimination as in Demmel (SIAM J. Matrix Anal. Appl. 21, 1999, p. 562) and Haut &
+Beylkin (same journal 33, 2012, p. 1101); several inputs: the same elimination on the
+generator (Gohberg, Kailath & Olshevsky, Math. Comp. 64, 1995, p. 1557).
 
 **Numerical aspects.** O(n^2 m) operations in n sequential steps, batched; denominators
 through expm1 of the exponents. With n = 12 and values down to 1e-16 of the largest, all
