@@ -9,11 +9,14 @@ from hankelcut._parallel import map_in_threads
 from hankelcut._typing import Array
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.gramians import GramianMethod
+from hankelcut.lti.low_rank_gramians import low_rank_gramian_factors
+from hankelcut.lti.sparse_state_space import SparseStateSpace
 from hankelcut.lti.stability import stability_margin
 from hankelcut.lti.state_space import StateSpace
 from hankelcut.lti.time_domain import Continuous
 from hankelcut.reduction.balancing import Balancing, StateMap, balance
 from hankelcut.reduction.diagonal_truncation import truncate_to_modes
+from hankelcut.reduction.low_rank_balanced_truncation import truncate_sparse
 from hankelcut.reduction.order_selection import OrderSelection, OrderTarget
 from hankelcut.reduction.result import ReductionResult
 from hankelcut.reduction.stored_modes import Modes
@@ -25,7 +28,7 @@ _PADDING_EXPONENT = -1.0
 
 
 def balanced_truncation(
-    system: StateSpace | DiagonalStateSpace,
+    system: StateSpace | DiagonalStateSpace | SparseStateSpace,
     *,
     order: int | None = None,
     error_tol: float | None = None,
@@ -41,8 +44,9 @@ def balanced_truncation(
 
     Parameters
     ----------
-    system : StateSpace or DiagonalStateSpace
-        Stable system; a stack of systems gets one common order, the largest needed.
+    system : StateSpace, DiagonalStateSpace or SparseStateSpace
+        Stable system; a stack of systems gets one common order, the largest needed. A
+        sparse one is handed to `low_rank_balanced_truncation`.
     order : int, optional
         Number of states to keep (stored complex states of a diagonal system).
     error_tol : float, optional
@@ -103,11 +107,17 @@ def balanced_truncation(
     """
     caller = "balanced_truncation"
     target = OrderTarget(order=order, error_tol=error_tol, energy_tol=energy_tol)
-    balancing = balance(system, map=map, gramians=gramians, caller=caller)
-    result = truncate(balancing, system, target, storage_eps=storage_eps, caller=caller)
-    if target.order is not None:
-        for note in result.warnings:
-            warnings.warn(f"{caller}: {note}", NumericalWarning, stacklevel=2)
+    if isinstance(system, SparseStateSpace):
+        factors = low_rank_gramian_factors(system, caller=caller)
+        result, notes = truncate_sparse(system, factors, target, caller)
+    else:
+        balancing = balance(system, map=map, gramians=gramians, caller=caller)
+        result = truncate(
+            balancing, system, target, storage_eps=storage_eps, caller=caller
+        )
+        notes = () if target.order is None else result.warnings
+    for note in notes:
+        warnings.warn(f"{caller}: {note}", NumericalWarning, stacklevel=2)
     return result
 
 
@@ -202,7 +212,8 @@ def _project(
     if isinstance(full.time, Continuous):
         silent = xp.astype(1 - mask, A.dtype)[..., None]
         A = A + _PADDING_EXPONENT * silent * _array.eye(order, A)
-    return StateSpace(A, Wh @ full.B, full.C @ T, full.D, full.time), T, W
+    names = full.names.without_states()
+    return replace(full, A=A, B=Wh @ full.B, C=full.C @ T, names=names), T, W
 
 
 def _item_caller(caller: str, index: tuple[int, ...]) -> str:
