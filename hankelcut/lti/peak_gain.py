@@ -39,7 +39,7 @@ def peak_gain(system: StateSpace | DiagonalStateSpace) -> tuple[Array, Array]:
     **Method.** The frequencies of all poles and a grid (logarithmic between a hundredth
     of the slowest and a hundred times the fastest pole, 0 included; or uniform on the
     circle), then refinement around the best point. A peak between the points can be
-    missed: only `hinf_bracket` certifies.
+    missed: only `hinf_norm` certifies.
     """
     found = [_search(system[index]) for index in _array.batch_indices(system)]
     gain, frequency = (

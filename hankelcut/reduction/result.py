@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import array_api_compat
+import numpy as np
+
 from hankelcut import _array
 from hankelcut._typing import Array
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.h2_norm import h2_norm
-from hankelcut.lti.hinf_bracket import HinfBracket, hinf_bracket
+from hankelcut.lti.hinf_norm import HinfBracket, hinf_norm
 from hankelcut.lti.interconnection import error_system
 from hankelcut.lti.peak_gain import peak_gain
-from hankelcut.lti.stability import stability_margin
+from hankelcut.lti.sampled_peak import sampled_peak
+from hankelcut.lti.sparse_state_space import SparseStateSpace
+from hankelcut.lti.stability import poles_of, stability_margin
 from hankelcut.lti.state_space import StateSpace
 
 __all__ = ["Certificate", "ReductionResult", "storage_tolerance"]
@@ -33,9 +38,11 @@ class Certificate:
     ----------
     hinf_error : HinfBracket
         H-infinity norm of G - G_r: lower and upper end and the peak frequency.
-    upper_end : {"certified", "a priori"}
-        What the upper end is: a certified maximum over all frequencies (diagonal
-        systems), or the a-priori bound itself (dense systems, searched on a grid).
+    upper_end : {"certified", "a priori", "sampled"}
+        What the upper end is: certified over all frequencies, or the a-priori bound
+        (where no certificate was found, and for dense systems on an accelerator, whose
+        lower end is then searched on a grid); or, for sparse systems, the estimate that
+        stands in for that bound, with a lower end sampled on a grid.
     h2_error : (...) array
         H2 norm of G - G_r.
     error_bound : (...) array
@@ -47,7 +54,7 @@ class Certificate:
     """
 
     hinf_error: HinfBracket
-    upper_end: Literal["certified", "a priori"]
+    upper_end: Literal["certified", "a priori", "sampled"]
     h2_error: Array
     error_bound: Array
     stability_margin: Array
@@ -61,23 +68,27 @@ class ReductionResult:
     Parameters
     ----------
     system : StateSpace or DiagonalStateSpace
-        The reduced system, of the kind, array library and dtype of the full one.
+        The reduced system, of the kind, array library and dtype of the full one; dense
+        for a sparse one.
     order : int
         Its number of states (stored complex states of a diagonal system).
     hankel_singular_values : (..., N) array
         All values of the full system, descending; N = n, or 2 n for the real map of a
-        diagonal system with a real readout.
+        diagonal system with a real readout. Of a sparse system those that were
+        computed, fewer than n.
     error_bound : (...) array
         Bound on the H-infinity norm of G - G_r: twice the sum, with multiplicity, of
         the discarded values (Enns 1984, Glover 1984; discrete: Al-Saggaf & Franklin,
-        IEEE TAC 32, 1987, p. 815), the uncertainty of the computed values included.
+        IEEE TAC 32, 1987, p. 815), the uncertainty of the computed values included. Of
+        a sparse system an estimate: see `low_rank_balanced_truncation`.
     left_projection, right_projection : (..., N, order) arrays
         W and T. Dense and complex readout: :math:`x \approx T x_r`,
         :math:`x_r = W^H x`. Real readouts: the same with
-        :math:`[\mathrm{Re}\,x; \mathrm{Im}\,x] \approx \mathrm{Re}(T x_r)`.
+        :math:`[\mathrm{Re}\,x; \mathrm{Im}\,x] \approx \mathrm{Re}(T x_r)`. Sparse:
+        :math:`x_r = W^H E x`.
     method : str
         Name of the method.
-    full : StateSpace or DiagonalStateSpace
+    full : StateSpace, DiagonalStateSpace or SparseStateSpace
         The system that was reduced.
     warnings : tuple of str
         What was noticed on the way: ties, ranks, changed orders.
@@ -90,7 +101,7 @@ class ReductionResult:
     left_projection: Array
     right_projection: Array
     method: str
-    full: StateSpace | DiagonalStateSpace
+    full: StateSpace | DiagonalStateSpace | SparseStateSpace
     warnings: tuple[str, ...] = ()
 
     def certify(self, *, rtol: float = 0.01) -> Certificate:
@@ -106,23 +117,44 @@ class ReductionResult:
         Certificate
             The measured errors beside the a-priori bound.
         """
+        if isinstance(self.full, SparseStateSpace):
+            return self._sampled_certificate(self.full)
         error = error_system(self.full, self.system)
-        if isinstance(error, DiagonalStateSpace):
-            bracket = hinf_bracket(error, rtol=rtol)
-            upper_end: Literal["certified", "a priori"] = "certified"
+        if isinstance(error, DiagonalStateSpace) or _on_host(error.A):
+            bracket = hinf_norm(error, rtol=rtol)
         else:
             lower, frequency = peak_gain(error)
-            xp = _array.namespace(lower)
-            upper = xp.maximum(lower, self.error_bound)
-            bracket, upper_end = HinfBracket(lower, upper, frequency), "a priori"
+            upper = _array.namespace(lower).maximum(lower, self.error_bound)
+            bracket = HinfBracket(lower, upper, frequency, certified=False)
         largest = self.hankel_singular_values[..., :1]
         xp = _array.namespace(largest)
         slack = xp.sum(largest, axis=-1) * storage_tolerance(_array.eps(largest))
         return Certificate(
             bracket,
-            upper_end,
+            "certified" if bracket.certified else "a priori",
             h2_norm(error),
             self.error_bound,
             stability_margin(self.system),
             bracket.lower <= self.error_bound + slack,
         )
+
+    def _sampled_certificate(self, full: SparseStateSpace) -> Certificate:
+        """Measure the error of a sparse system on a grid of frequencies."""
+        error = error_system(full, self.system)
+        peak, at = sampled_peak(error, _array.to_numpy(poles_of(self.system)))
+        gain = np.asarray(peak)
+        upper = np.maximum(gain, self.error_bound)
+        bracket = HinfBracket(gain, upper, np.asarray(at), certified=False)
+        slack = storage_tolerance(_array.eps(gain)) * self.hankel_singular_values[:1]
+        return Certificate(
+            bracket,
+            "sampled",
+            h2_norm(error),
+            self.error_bound,
+            stability_margin(self.system),
+            gain <= self.error_bound + slack.sum(),
+        )
+
+
+def _on_host(array: Array) -> bool:
+    return "cpu" in str(array_api_compat.device(array)).lower()

@@ -9,7 +9,7 @@ from hankelcut import _array
 from hankelcut._errors import HankelcutError
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.hankel_singular_values import hankel_singular_values
-from hankelcut.lti.hinf_bracket import hinf_bracket
+from hankelcut.lti.hinf_norm import hinf_norm
 from hankelcut.lti.interconnection import error_system
 from hankelcut.lti.peak_gain import peak_gain
 from hankelcut.lti.stability import stability_margin
@@ -164,7 +164,7 @@ def _check_error(item: _Item) -> None:
         f"value {next_value:.6g}, which no model of that order can reach",
     )
     gain = float(
-        hinf_bracket(error).lower
+        hinf_norm(error, rtol=0.01).lower
         if isinstance(error, DiagonalStateSpace)
         else peak_gain(error)[0]
     )

@@ -8,7 +8,7 @@ from hankelcut.lti import (
     Discrete,
     StateSpace,
     hankel_singular_values,
-    hinf_bracket,
+    hinf_norm,
     is_stable,
     stability_margin,
 )
@@ -62,7 +62,7 @@ def test_unstable_batch_item_is_named():
     system = DiagonalStateSpace(exponents, np.ones((3, 1)), np.ones((2, 3)))
     np.testing.assert_array_equal(is_stable(system), [True, False])
     with pytest.raises(UnstableSystemError, match="state 2 of batch item 1"):
-        hinf_bracket(system)
+        hinf_norm(system)
 
 
 @pytest.mark.parametrize("pole", [1.0, -1.0, 1j, 1.5])

@@ -17,16 +17,15 @@ import warnings
 from dataclasses import dataclass
 
 from hankelcut import _array
-from hankelcut._errors import InvalidSystemError, NumericalWarning
+from hankelcut._errors import NumericalWarning
 from hankelcut._typing import Array, Namespace
 from hankelcut.lti._scaling import magnitude, state_gauge
 from hankelcut.lti._structured_cholesky import displacement
 from hankelcut.lti.conversions import conjugate_closure, detached
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
-from hankelcut.lti.stability import require_stable
 from hankelcut.lti.time_domain import Continuous, Discrete
 
-__all__ = ["HinfBracket", "hinf_bracket"]
+__all__ = ["bracket_diagonal"]
 
 # Order of the expansion on an arc: remainders fall like (arc / distance)^(order).
 _EXPANSION_ORDER = 6
@@ -37,25 +36,6 @@ _FIRST_ARCS = 64
 _ENTRIES_PER_SLICE = 2**21
 _MAX_EVALUATIONS = 200_000
 _ROUNDINGS_PER_TERM = 8.0
-
-
-@dataclass(frozen=True, eq=False)
-class HinfBracket:
-    """Bracket lower <= norm <= upper of an H-infinity norm.
-
-    Parameters
-    ----------
-    lower : (...) real array
-        Largest singular value of the response at `frequency`.
-    upper : (...) real array
-        Certified upper bound over all frequencies, rounding included.
-    frequency : (...) real array
-        Where `lower` was found: rad/s (continuous), radians per sample (discrete).
-    """
-
-    lower: Array
-    upper: Array
-    frequency: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,40 +55,28 @@ class _Circle:
     offset: float
 
 
-def hinf_bracket(system: DiagonalStateSpace, *, rtol: float = 0.01) -> HinfBracket:
-    r"""Bracket the H-infinity norm :math:`\sup\,\bar\sigma(G)` of a diagonal system.
+def bracket_diagonal(
+    system: DiagonalStateSpace, rtol: float
+) -> tuple[Array, Array, Array]:
+    """Bracket the H-infinity norm of a stable diagonal system with finite entries.
 
     Parameters
     ----------
     system : DiagonalStateSpace
-        Stable system; a real readout is taken as the real map it is.
+        A real readout is taken as the real map it is.
     rtol : float
         Width wanted: upper <= (1 + rtol) lower, rounding apart.
 
     Returns
     -------
-    HinfBracket
-        One bracket per batch item.
-
-    Raises
-    ------
-    InvalidSystemError
-        If an entry is NaN or infinite, or `rtol` is not positive.
-    UnstableSystemError
-        If a pole is on or outside the stability boundary.
+    lower, upper, frequency : (...) arrays
+        As in `HinfBracket`, in double precision.
 
     Warns
     -----
     NumericalWarning
         If the work limit is met first; the bracket is then wider, and still valid.
     """
-    if not rtol > 0:
-        msg = f"hinf_bracket: got rtol={rtol!r}, need a positive number"
-        raise InvalidSystemError(msg)
-    _array.require_finite(
-        "hinf_bracket", exponents=system.exponents, B=system.B, C=system.C, D=system.D
-    )
-    require_stable("hinf_bracket", system)
     system = detached(system)
     symmetric = system.readout != "complex"
     closed = _in_double(conjugate_closure(system) if symmetric else system)
@@ -125,11 +93,9 @@ def hinf_bracket(system: DiagonalStateSpace, *, rtol: float = 0.01) -> HinfBrack
         _array.from_list([item[k] for item in brackets], system.batch_shape, mapped.B)
         for k in range(3)
     )
-    xp = _array.namespace(system.B)
     if scale is not None:
-        frequency = scale * xp.tan(frequency / 2)
-    dtype = _array.real_dtype(system.B)
-    return HinfBracket(*(xp.astype(end, dtype) for end in (lower, upper, frequency)))
+        frequency = scale * _array.namespace(frequency).tan(frequency / 2)
+    return lower, upper, frequency
 
 
 def _in_double(system: DiagonalStateSpace) -> DiagonalStateSpace:
@@ -248,10 +214,10 @@ def _bracket_one(
         upper = max(upper, float(xp.max(closed)))
         if evaluations > _MAX_EVALUATIONS:
             upper = max(upper, float(xp.max(bounds)))
-            msg = f"hinf_bracket: stopped after {evaluations} evaluations with the "
+            msg = f"hinf_norm: stopped after {evaluations} evaluations with the "
             shown = ", ".join(f"{circle.scale * end:.6g}" for end in (lower, upper))
             msg += f"bracket [{shown}]; it is valid but wider than rtol={rtol:g}"
-            warnings.warn(msg, NumericalWarning, stacklevel=3)
+            warnings.warn(msg, NumericalWarning, stacklevel=4)
             break
         centres, halves = centres[open_arcs], halves[open_arcs] / 2
         centres = xp.concat([centres - halves, centres + halves])
