@@ -18,6 +18,7 @@ agreed with 70-digit arithmetic to 1e-14 in complex128 and 5e-6 in complex64.
 
 from hankelcut import _array
 from hankelcut._typing import Array, Complex, Namespace
+from hankelcut.lti._complex_functions import expm1
 from hankelcut.lti.time_domain import Continuous, TimeDomain
 
 __all__ = ["displacement", "structured_cholesky"]
@@ -35,7 +36,7 @@ def displacement(first: Array, second: Array, time: TimeDomain) -> Array:
     """
     xp = _array.namespace(first, second)
     total = first + xp.conj(second)
-    return -total if isinstance(time, Continuous) else -_expm1(xp, total)
+    return -total if isinstance(time, Continuous) else -expm1(total)
 
 
 def structured_cholesky(
@@ -115,19 +116,7 @@ def _blaschke(
     smaller = xp.real(difference) <= 0
     sign = xp.where(smaller, xp.ones_like(difference), -xp.ones_like(difference))
     base = xp.where(smaller, xp.broadcast_to(pivot, exponents.shape), exponents)
-    return sign * xp.exp(base) * _expm1(xp, sign * difference) / denominators
-
-
-def _expm1(xp: Namespace, z: Array) -> Array:
-    """exp(z) - 1 without cancellation for complex z near 2 pi i k."""
-    x, y = xp.real(z), xp.imag(z)
-    half = xp.sin(y / 2)
-    real = xp.expm1(x) * xp.cos(y) - 2 * half * half
-    return _complex(xp, real, xp.exp(x) * xp.sin(y), z.dtype)
-
-
-def _complex(xp: Namespace, real: Array, imag: Array, dtype: object) -> Array:
-    return xp.astype(real, dtype) + 1j * xp.astype(imag, dtype)
+    return sign * xp.exp(base) * expm1(sign * difference) / denominators
 
 
 def _row_norms(xp: Namespace, matrix: Array) -> Array:

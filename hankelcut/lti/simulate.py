@@ -3,7 +3,7 @@
 from hankelcut import _array
 from hankelcut._errors import InvalidSystemError
 from hankelcut._typing import Array, Namespace
-from hankelcut.lti._matrix_exponential import matrix_exponential
+from hankelcut.lti._zero_order_hold import hold_dense, hold_gains
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.state_space import StateSpace
 from hankelcut.lti.time_domain import Continuous
@@ -91,18 +91,10 @@ def _discrete_pair(
     if isinstance(system, DiagonalStateSpace):
         if period is None:
             return xp.astype(system.poles, B.dtype)[..., None, :], B
-        # Zero-order hold: integral of e^{lambda t} over one period; its limit at 0.
-        growth = xp.astype(system.exponents, B.dtype) * period
-        zero = growth == 0
-        safe = xp.where(zero, xp.ones_like(growth), growth)
-        ratio = xp.where(zero, xp.ones_like(growth), xp.expm1(safe) / safe)
-        held = period * ratio
-        return xp.exp(growth)[..., None, :], held[..., None] * B
+        exponents = xp.astype(system.exponents, B.dtype)
+        held = _array.diagonal_rows(hold_gains(exponents, period), B)
+        return xp.exp(exponents * period)[..., None, :], held
     A = xp.astype(system.A, B.dtype)
     if period is None:
         return A, B
-    n, m = system.n_states, system.n_inputs
-    top = xp.concat([A, B], axis=-1) * period
-    bottom = _array.zeros((*system.batch_shape, m, n + m), B)
-    grown = matrix_exponential(xp.concat([top, bottom], axis=-2))
-    return grown[..., :n, :n], grown[..., :n, n:]
+    return hold_dense(A, B, period)

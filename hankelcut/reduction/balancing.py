@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias, get_args
 from hankelcut import _array
 from hankelcut._parallel import map_in_threads
 from hankelcut._typing import Array
+from hankelcut.lti._graded_singular_values import graded_singular_values
+from hankelcut.lti._square_root_projections import square_root_projections
 from hankelcut.lti.conversions import detached
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.gramians import (
@@ -21,6 +23,10 @@ __all__ = ["Balancing", "StateMap", "balance"]
 StateMap: TypeAlias = Literal["real", "complex"]
 """What is balanced for a diagonal system with a real readout: see `balance`."""
 
+# Values with all their digits take a second decomposition: a few percent of the time
+# of a balancing up to this size.
+_MOST_GRADED_VALUES = 128
+
 
 @dataclass(frozen=True, eq=False)
 class Balancing:
@@ -35,10 +41,11 @@ class Balancing:
         All Hankel singular values, descending.
     uncertainty : (..., N) real array
         How far each may be off.
-    controllability, observability : (..., N, N) arrays
-        Factors Lc, Lo of the Gramians.
-    left_vectors, right_vectors : (..., N, N) arrays
-        U and V of the decomposition Lo^H Lc = U diag(values) V^H.
+    controllability, observability : (..., N, K) arrays
+        Factors Lc, Lo of the Gramians, K <= N.
+    left_vectors, right_vectors : (..., K, k) arrays
+        U and V of the decomposition Lo^H Lc = U diag(values) V^H without the vectors of
+        values that are zero by the shapes of the factors.
     """
 
     system: StateSpace | DiagonalStateSpace
@@ -75,13 +82,16 @@ class Balancing:
             :math:`W^H T = I`; the reduced state matrix is :math:`W^H A T`.
         """
         xp = _array.namespace(self.values)
-        values = self.values[..., :order]
-        scale = 1 / xp.sqrt(xp.where(values > 0, values, xp.ones_like(values)))
-        scale = xp.astype(scale, self.controllability.dtype)
-        V, U = self.right_vectors[..., :order], self.left_vectors[..., :order]
-        T = _array.diagonal_columns(self.controllability @ V, scale)
-        W = _array.diagonal_columns(self.observability @ U, scale)
-        return T, W
+        known = min(order, int(self.left_vectors.shape[-1]))
+        T, W = square_root_projections(
+            self.controllability,
+            self.observability,
+            self.left_vectors[..., :known],
+            self.values[..., :known],
+            self.right_vectors[..., :known],
+        )
+        nothing = _array.zeros((*T.shape[:-1], order - known), T)
+        return xp.concat([T, nothing], axis=-1), xp.concat([W, nothing], axis=-1)
 
 
 def balance(
@@ -145,7 +155,13 @@ def _balance(
     factors = gramian_factors(system, gramians=gramians, caller=caller)
     Lc, Lo = factors.controllability, factors.observability
     xp = _array.namespace(Lc, Lo)
-    U, values, Vh = xp.linalg.svd(_array.adjoint(Lo) @ Lc, full_matrices=False)
+    product = _array.adjoint(Lo) @ Lc
+    U, values, Vh = xp.linalg.svd(product, full_matrices=False)
+    if values.shape[-1] <= _MOST_GRADED_VALUES:
+        values = graded_singular_values(product)
+    missing = Lc.shape[-2] - values.shape[-1]
+    zeros = _array.zeros((*values.shape[:-1], missing), values)
+    values = xp.concat([values, zeros], axis=-1)
     doubt = factors.uncertainty(values)
     return Balancing(system, values, doubt, Lc, Lo, U, _array.adjoint(Vh))
 
