@@ -26,11 +26,24 @@ def exact_hankel_singular_values(system: StateSpace | DiagonalStateSpace) -> np.
     return np.array(sorted(values, reverse=True))
 
 
+def exact_singular_values(M: np.ndarray) -> np.ndarray:
+    """Singular values of one matrix, each right to its own last digit; zeros pad."""
+    with mpmath.workdps(DIGITS):
+        matrix = mpmath.matrix(M.tolist())
+        squares = mpmath.eighe(matrix.H * matrix, eigvals_only=True)
+        values = [float(mpmath.sqrt(max(square, 0))) for square in squares]
+    return np.array(sorted(values, reverse=True))
+
+
 def _gramians(system: StateSpace | DiagonalStateSpace) -> tuple[Any, Any]:
     if isinstance(system, StateSpace):
         continuous = isinstance(system.time, Continuous)
         A, B, C = (mpmath.matrix(x.tolist()) for x in (system.A, system.B, system.C))
-        return _dense_gramian(A, B, continuous), _dense_gramian(A.H, C.H, continuous)
+        # The adjoint with its states reversed is upper triangular where A is.
+        order = list(reversed(range(A.rows)))
+        dual, outputs = _rows(_rows(A.conjugate(), order).T, order), _rows(C.H, order)
+        Q = dense_gramian(dual, outputs, continuous)
+        return dense_gramian(A, B, continuous), _rows(_rows(Q, order).T, order).T
     if system.readout != "complex":
         system = conjugate_closure(system)
     exponents = [mpmath.mpmathify(complex(value)) for value in system.exponents]
@@ -47,29 +60,40 @@ def _gramians(system: StateSpace | DiagonalStateSpace) -> tuple[Any, Any]:
     return P, Q
 
 
-def _dense_gramian(A: Any, B: Any, continuous: bool) -> Any:
-    """Solve A P + P A^H + B B^H = 0 or P = A P A^H + B B^H as n^2 equations."""
+def _rows(M: Any, order: list[int]) -> Any:
+    """Rows of a matrix in another order."""
+    return mpmath.matrix([[M[i, j] for j in range(M.cols)] for i in order])
+
+
+def dense_gramian(A: Any, B: Any, continuous: bool) -> Any:
+    """Solve A P + P A^H + B B^H = 0 or P = A P A^H + B B^H in Schur form."""
     n = A.rows
-    system, right = mpmath.matrix(n * n), -B * B.H
-    for i in range(n):
-        for j in range(n):
-            for k in range(n):
-                if continuous:
-                    system[i * n + j, k * n + j] += A[i, k]
-                    system[i * n + j, i * n + k] += mpmath.conj(A[j, k])
-                    continue
-                for col in range(n):
-                    weight = A[i, k] * mpmath.conj(A[j, col])
-                    system[i * n + j, k * n + col] += weight
-            if not continuous:
-                system[i * n + j, i * n + j] -= 1
-    flat = mpmath.matrix([right[i, j] for i in range(n) for j in range(n)])
-    solution = mpmath.lu_solve(system, flat)
-    P = mpmath.matrix(n)
-    for i in range(n):
-        for j in range(n):
-            P[i, j] = solution[i * n + j]
+    if all(A[i, j] == 0 for i in range(n) for j in range(i)):
+        P = _triangular_gramian(A, B * B.H, continuous)
+    else:
+        U, T = mpmath.schur(A)
+        P = U * _triangular_gramian(T, U.H * B * (U.H * B).H, continuous) * U.H
     return (P + P.H) / 2
+
+
+def _triangular_gramian(T: Any, Q: Any, continuous: bool) -> Any:
+    """Entries from the last row and column on: each is an equation of its own."""
+    n = T.rows
+    P = mpmath.matrix(n)
+    for j in reversed(range(n)):
+        row = [mpmath.conj(T[j, k]) for k in range(n)]
+        # P T^H in column j, so far without P[:, j].
+        known = [
+            mpmath.fsum(P[i, k] * row[k] for k in range(j + 1, n)) for i in range(n)
+        ]
+        for i in reversed(range(n)):
+            below = mpmath.fsum(T[i, k] * P[k, j] for k in range(i + 1, n))
+            if continuous:
+                P[i, j] = -(Q[i, j] + below + known[i]) / (T[i, i] + row[j])
+                continue
+            image = mpmath.fsum(T[i, k] * known[k] for k in range(i, n))
+            P[i, j] = (Q[i, j] + image + below * row[j]) / (1 - T[i, i] * row[j])
+    return P
 
 
 def exact_response(system: DiagonalStateSpace, frequency: float) -> np.ndarray:

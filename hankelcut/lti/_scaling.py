@@ -3,7 +3,7 @@
 from hankelcut import _array
 from hankelcut._typing import Array
 
-__all__ = ["frobenius_norm", "magnitude", "state_gauge"]
+__all__ = ["frobenius_norm", "magnitude", "row_norms", "state_gauge"]
 
 
 def state_gauge(B: Array, C: Array) -> Array:
@@ -46,3 +46,12 @@ def frobenius_norm(matrix: Array) -> Array:
     xp = _array.namespace(matrix)
     scale = magnitude(matrix)
     return scale * xp.linalg.matrix_norm(matrix / scale[..., None, None], ord="fro")
+
+
+def row_norms(matrix: Array) -> Array:
+    """Norms of the rows of (..., n, k) whose squares cannot leave the range."""
+    xp = _array.namespace(matrix)
+    if 0 in matrix.shape:
+        return _array.to_real(_array.zeros(matrix.shape[:-1], matrix))
+    scale = _array.nearest_power_of_two(xp.max(xp.abs(matrix), axis=-1))
+    return scale * xp.linalg.vector_norm(matrix / scale[..., None], axis=-1)

@@ -4,18 +4,15 @@ import functools
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-import array_api_compat
-
 from hankelcut import _array
 from hankelcut._errors import InvalidSystemError
 from hankelcut._typing import Array
 from hankelcut.lti._closed_form import closed_form_factors, closed_form_gramians
-from hankelcut.lti._scaling import frobenius_norm, state_gauge
-from hankelcut.lti._schur_lyapunov import hammarling_factors
-from hankelcut.lti._squared_smith import squared_smith_factors
+from hankelcut.lti._scaling import frobenius_norm, row_norms, state_gauge
 from hankelcut.lti._structured_cholesky import structured_cholesky
 from hankelcut.lti.conversions import conjugate_closure
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.equations.lyapunov_equation import LyapunovEquation
 from hankelcut.lti.stability import require_stable
 from hankelcut.lti.state_space import StateSpace
 
@@ -45,12 +42,15 @@ class GramianFactors:
 
     Parameters
     ----------
-    controllability, observability : (..., N, N) arrays
-        Lc and Lo with P = Lc Lc^H and Q = Lo Lo^H.
+    controllability, observability : (..., N, K) arrays
+        Lc and Lo with P = Lc Lc^H and Q = Lo Lo^H. K = N, or fewer where one dense
+        system's factors have columns that are zero to rounding.
     absolute : (...) array, optional
-        Bound on the absolute error of every singular value.
-    of_largest : float, optional
-        Bound on their absolute error in units of the largest.
+        Bound on the absolute error of every singular value. Of a dense system it is n
+        eps times the sum of the sizes of its states, sqrt(P_ii Q_ii), and holds for
+        some matrices within n eps of the given ones in norm: next to the stability
+        boundary and far from normal matrices, they may be those of a system with
+        noticeably other values.
     of_squares : (...) array, optional
         Bound on the absolute error of their squares.
     """
@@ -58,7 +58,6 @@ class GramianFactors:
     controllability: Array
     observability: Array
     absolute: Array = None
-    of_largest: float | None = None
     of_squares: Array = None
 
     def uncertainty(self, values: Array) -> Array:
@@ -75,9 +74,6 @@ class GramianFactors:
         bounds = []
         if self.absolute is not None:
             bounds.append(xp.broadcast_to(self.absolute[..., None], values.shape))
-        if self.of_largest is not None:
-            largest = self.of_largest * values[..., :1]
-            bounds.append(xp.broadcast_to(largest, values.shape))
         if self.of_squares is not None:
             moved = xp.sqrt(values * values + self.of_squares[..., None])
             bounds.append(moved - values)
@@ -125,22 +121,29 @@ def gramian_factors(
     Notes
     -----
     **Method.** Structured pivoted Cholesky or closed form for diagonal systems;
-    Hammarling's method on the host or, for arrays on an accelerator, squared Smith with
-    a residual check for dense ones.
+    `LyapunovEquation.factors` for dense ones: Hammarling's method from one Schur form,
+    or checked iterations for stacks of small systems and for accelerators.
     """
     if gramians not in get_args(GramianMethod):
         msg = f"{caller}: got gramians={gramians!r}, need one of "
         raise InvalidSystemError(msg + ", ".join(get_args(GramianMethod)))
-    require_solvable(caller, system)
     if isinstance(system, DiagonalStateSpace):
+        require_solvable(caller, system)
         if gramians == "closed_form":
             Lc, Lo, of_squares = closed_form_factors(system)
             return GramianFactors(Lc, Lo, of_squares=of_squares)
         return _structured_factors(system)
-    on_host = "cpu" in str(array_api_compat.device(system.A)).lower()
-    solve = hammarling_factors if on_host else squared_smith_factors
-    Lc, Lo = solve(system.A, system.B, system.C, system.time)
-    return GramianFactors(Lc, Lo, of_largest=system.n_states * _array.eps(system.A))
+    _array.require_finite(caller, D=system.D)
+    equation = LyapunovEquation(system.A, system.time, caller=caller)
+    Lc, Lo = equation.factors(system.B, system.C)
+    return GramianFactors(Lc, Lo, absolute=_dense_rounding(Lc, Lo))
+
+
+def _dense_rounding(Lc: Array, Lo: Array) -> Array:
+    """Return the rounding of Lo^H Lc, whatever the units of the states."""
+    xp = _array.namespace(Lc, Lo)
+    sizes = xp.sum(row_norms(Lc) * row_norms(Lo), axis=-1)
+    return Lc.shape[-2] * _array.eps(Lc) * sizes
 
 
 def require_solvable(caller: str, system: StateSpace | DiagonalStateSpace) -> None:

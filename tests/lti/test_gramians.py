@@ -271,11 +271,61 @@ def test_uncertainty_is_honest_for_dense_systems(time, dtype, rng):
     assert (doubt <= 1e-14 * exact_values(system)[0]).all()
 
 
+def symmetric_and_stiff(rng):
+    """Poles over six decades, and couplings that keep the small ones small."""
+    root = np.logspace(-1, 2, 8)
+    coupling = rng.standard_normal((8, 8))
+    A = -(np.eye(8) + 0.05 * (coupling + coupling.T)) * np.outer(root, root)
+    return StateSpace(A, np.ones((8, 1)), np.ones((1, 8)))
+
+
+def slow_and_triangular(rng):
+    """Discrete poles from 1 - 1e-6 on."""
+    margins = np.logspace(-6, -0.5, 8)
+    above = np.triu(rng.standard_normal((8, 8)), 1)
+    A = np.diag(1 - margins) + 0.5 * above * np.minimum.outer(margins, margins)
+    return StateSpace(A, np.ones((8, 1)), np.ones((1, 8)), time=Discrete())
+
+
+def far_from_normal(rng):
+    """A chain of growing states, turned into a full matrix."""
+    U, _ = np.linalg.qr(rng.standard_normal((8, 8)))
+    A = U.T @ (10.0 * np.eye(8, k=1) - np.diag(np.linspace(1, 2, 8))) @ U
+    B, C = rng.standard_normal((8, 2)), rng.standard_normal((3, 8))
+    return StateSpace(A, B, C)
+
+
+def rounded(matrix, rng):
+    """A matrix 8 eps away in norm."""
+    change = rng.standard_normal(matrix.shape)
+    size = np.linalg.norm(matrix) / np.linalg.norm(change)
+    return matrix + 8 * np.finfo(float).eps * size * change
+
+
+@pytest.mark.parametrize(
+    "make", [symmetric_and_stiff, slow_and_triangular, far_from_normal]
+)
+def test_uncertainty_is_honest_up_to_matrices_within_rounding(make, rng):
+    system = make(rng)
+    doubt, error = doubt_and_error(system, "structured")
+    exact = exact_values(system)
+    moved = np.zeros(8)
+    for _ in range(4):
+        nearby = replace(
+            system, **{k: rounded(getattr(system, k), rng) for k in ("A", "B", "C")}
+        )
+        moved = np.maximum(moved, abs(exact_values(nearby) - exact))
+    assert (error <= 10 * doubt + moved).all()
+    # These systems are sensitive indeed.
+    assert moved[0] > 10 * doubt[0]
+
+
 def test_uncertainty_of_zero_values_is_a_number():
     system = StateSpace(-np.eye(3), np.eye(3, 2), np.ones((4, 3)))
     factors = gramian_factors(system)
     doubt = factors.uncertainty(np.array([1.0, 0.5, 0.0]))
-    np.testing.assert_allclose(doubt, np.full(3, 3 * np.finfo(float).eps))
+    # sqrt(P_ii Q_ii) is sqrt(1/2) sqrt(4/2) for the first two states, 0 for the third.
+    np.testing.assert_allclose(doubt, np.full(3, 3 * np.finfo(float).eps * 2))
 
 
 # Refusals

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from hankelcut.lti._scaling import frobenius_norm, magnitude, state_gauge
+from hankelcut.lti._scaling import (
+    frobenius_norm,
+    magnitude,
+    row_norms,
+    state_gauge,
+)
 from hankelcut.validation import random_diagonal_system
 from tests.helpers import BATCHES, on
 
@@ -40,10 +45,13 @@ def test_norm_does_not_leave_the_range(xp, exponent, rng):
     np.testing.assert_allclose(norm, expected, rtol=1e-14)
     size = xp.to_numpy(magnitude(scaled))
     assert (abs(np.log2(size / abs(xp.to_numpy(scaled)).max(axis=(1, 2)))) <= 0.5).all()
+    rows = 2.0**exponent * np.linalg.norm(matrix, axis=-1)
+    np.testing.assert_allclose(xp.to_numpy(row_norms(scaled)), rows, rtol=1e-14)
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (2, 0, 3)])
 def test_empty_matrices_have_no_norm(xp, shape):
     empty = xp.asarray(np.zeros(shape))
     assert not xp.to_numpy(frobenius_norm(empty)).any()
+    np.testing.assert_array_equal(xp.to_numpy(row_norms(empty)), np.zeros(shape[:-1]))
     np.testing.assert_array_equal(xp.to_numpy(magnitude(empty)), np.ones(shape[:-2]))
