@@ -36,7 +36,14 @@ MAY_IMPORT = {
 }
 MAY_IMPORT_TORCH = {"adapters", "nn", "experiments", "cli"}
 # Modules beside the Schur kernels that call SciPy, each with its reason.
-MAY_IMPORT_SCIPY = {"lti._matrix_exponential": "the array API has no exponential"}
+MAY_IMPORT_SCIPY = {
+    "lti.exchange._mat5": "MAT-files hold sparse matrices",
+    "lti.exchange.mat_files": "it writes MAT-files",
+    "lti.exchange.scipy_systems": "it converts SciPy's own systems",
+    "lti._matrix_exponential": "the array API has no exponential",
+    "lti._matrix_logarithm": "the array API has no logarithm of matrices",
+    "lti._sparse_lu": "the array API has no sparse matrices",
+}
 OPTIONAL = {"control", "lightning", "pymor", "slycot", "transformers"}
 
 

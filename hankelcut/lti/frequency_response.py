@@ -2,9 +2,11 @@
 
 from hankelcut import _array
 from hankelcut._typing import Array
+from hankelcut.lti._sparse_response import sparse_response
 from hankelcut.lti._structured_cholesky import displacement
 from hankelcut.lti.conversions import conjugate_closure
 from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.sparse_state_space import SparseStateSpace
 from hankelcut.lti.state_space import StateSpace
 from hankelcut.lti.time_domain import Continuous
 
@@ -12,13 +14,13 @@ __all__ = ["frequency_response"]
 
 
 def frequency_response(
-    system: StateSpace | DiagonalStateSpace, frequencies: Array
+    system: StateSpace | DiagonalStateSpace | SparseStateSpace, frequencies: Array
 ) -> Array:
     r"""Transfer function :math:`G = C(zI - A)^{-1}B + D` on the stability boundary.
 
     Parameters
     ----------
-    system : StateSpace or DiagonalStateSpace
+    system : StateSpace, DiagonalStateSpace or SparseStateSpace
         The system; a diagonal one with a real readout is taken as the real map it is.
     frequencies : (F,) real array
         Frequencies w: z = i w with w in rad/s (continuous), z = exp(i w) with w in
@@ -33,10 +35,12 @@ def frequency_response(
     -----
     **Method.** Diagonal systems: O(F n p m) by elementwise reciprocals of
     :math:`-\mathrm{expm1}(\ell - iw)`, accurate next to the unit circle. Dense: one
-    linear solve per frequency.
+    linear solve per frequency. Sparse: one sparse LU factorization per frequency.
     """
     xp, (_, w) = _array.as_arrays([system.B, frequencies])
     w = xp.astype(_array.to_real(w), _array.real_dtype(system.B), copy=False)
+    if isinstance(system, SparseStateSpace):
+        return sparse_response(system, boundary_points(w, system))
     D = _array.to_complex(system.D)[..., None, :, :]
     if isinstance(system, DiagonalStateSpace):
         if system.readout != "complex":
@@ -65,7 +69,7 @@ def resolvent(system: DiagonalStateSpace, frequencies: Array) -> Array:
     return xp.exp(-iw) / displacement(exponents, iw, system.time)
 
 
-def boundary_points(frequencies: Array, system: StateSpace) -> Array:
+def boundary_points(frequencies: Array, system: StateSpace | SparseStateSpace) -> Array:
     """Points z = i w or exp(i w) of the stability boundary."""
     iw = 1j * _array.to_complex(frequencies)
     if isinstance(system.time, Continuous):

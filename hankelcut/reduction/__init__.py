@@ -2,6 +2,9 @@
 
 from hankelcut.reduction.balanced_truncation import balanced_truncation, truncate
 from hankelcut.reduction.balancing import Balancing, StateMap, balance
+from hankelcut.reduction.low_rank_balanced_truncation import (
+    low_rank_balanced_truncation,
+)
 from hankelcut.reduction.order_selection import (
     HankelSpectrum,
     OrderSelection,
@@ -19,5 +22,6 @@ __all__ = [
     "StateMap",
     "balance",
     "balanced_truncation",
+    "low_rank_balanced_truncation",
     "truncate",
 ]

@@ -1,4 +1,4 @@
-"""Balanced truncation of dense and diagonal systems."""
+"""Balanced truncation of dense, diagonal and sparse systems."""
 
 import warnings
 from dataclasses import replace

@@ -24,11 +24,14 @@ class HankelSpectrum:
         How far each may be off.
     eps : float
         Machine epsilon of the arithmetic that computed them.
+    unknown_tail : float
+        Estimate of the sum of values that were not computed.
     """
 
     values: tuple[float, ...]
     uncertainty: tuple[float, ...]
     eps: float
+    unknown_tail: float = 0.0
 
     @classmethod
     def from_arrays(cls, values: Array, uncertainty: Array) -> "HankelSpectrum":
@@ -53,13 +56,14 @@ class HankelSpectrum:
         return sum(value > max(floor, doubt) for value, doubt in pairs)
 
     def error_bounds(self) -> list[float]:
-        """Twice the tail sums, uncertainty included, for every order 0, ..., N."""
+        """Twice the tail sums, what is uncertain included, for orders 0, ..., N."""
         pairs = zip(self.values, self.uncertainty, strict=True)
-        return [2 * tail for tail in _tails([v + d for v, d in pairs])]
+        tails = _tails([v + d for v, d in pairs])
+        return [2 * (tail + self.unknown_tail) for tail in tails]
 
     def energy_shares(self) -> list[float]:
         """Discarded share of the sum of the values for every order 0, ..., N."""
-        tails = _tails(self.values)
+        tails = [tail + self.unknown_tail for tail in _tails(self.values)]
         total = tails[0] or 1.0
         return [tail / total for tail in tails]
 
@@ -161,7 +165,8 @@ class OrderTarget:
         else:
             name, tolerance = "energy_tol", float(self.energy_tol or 0.0)
             measures = spectrum.energy_shares()
-        wanted = next(r for r in range(total + 1) if measures[r] <= tolerance)
+        met = (r for r in range(total + 1) if measures[r] <= tolerance)
+        wanted = next(met, total + 1)
         if wanted > rank:
             what = "error bound" if name == "error_tol" else "discarded share"
             msg = (

@@ -110,7 +110,8 @@ class ReductionResult:
         Parameters
         ----------
         rtol : float
-            Relative width wanted of the H-infinity bracket.
+            Relative width wanted of the H-infinity bracket; sparse systems, whose lower
+            end is sampled, ignore it.
 
         Returns
         -------

@@ -4,7 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hankelcut import InvalidSystemError, NumericalWarning, UnstableSystemError
+from hankelcut import (
+    IllConditionedError,
+    InvalidSystemError,
+    NumericalWarning,
+    UnstableSystemError,
+)
 from hankelcut.lti import (
     Continuous,
     Discrete,
@@ -512,3 +517,10 @@ def test_continuous_and_discrete_are_told_apart():
     assert ends(replace(system, time=Discrete()))[0] == pytest.approx(2.0)
     assert ends(replace(system, time=Discrete()))[2] == pytest.approx(np.pi, abs=1e-6)
     assert ends(replace(system, time=Continuous()))[2] == 0.0
+
+
+def test_a_norm_beyond_single_precision_is_said():
+    one = np.ones((1, 1), dtype=np.float32)
+    system = StateSpace(-one / 2, 1e20 * one, 1e20 * one)
+    with pytest.raises(IllConditionedError, match=r"2e\+40 leaves the range of float"):
+        hinf_norm(system)

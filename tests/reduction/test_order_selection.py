@@ -36,6 +36,17 @@ def test_energy_share_is_of_the_sum_not_of_squares():
     assert spectrum(6, 3, 1).energy_shares() == [1.0, 0.4, 0.1, 0.0]
 
 
+def test_values_that_were_not_computed_count_in_every_tail():
+    partial = HankelSpectrum((6.0, 3.0), (0.0, 0.0), EPS, unknown_tail=1.0)
+    assert partial.error_bounds() == [20, 8, 2]
+    assert partial.energy_shares() == [1.0, 0.4, 0.1]
+    assert OrderTarget(error_tol=3.0).select(partial, "f").order == 2
+    with pytest.raises(ToleranceNotAttainableError, match=r"best 2 at order 2"):
+        OrderTarget(error_tol=1.0).select(partial, "f")
+    with pytest.raises(ToleranceNotAttainableError, match=r"best 0.1 at order 2"):
+        OrderTarget(energy_tol=0.01).select(partial, "f")
+
+
 def test_no_values():
     empty = spectrum()
     assert empty.error_bounds() == [0.0]
