@@ -28,7 +28,7 @@ from hankelcut.lti import (
 from hankelcut.validation import random_stable_system
 
 COUNT, N_STATES, N_INPUTS = 4096, 16, 2
-REPETITIONS = 3
+REPETITIONS = 5
 
 Matrix = np.ndarray[Any, np.dtype[Any]]
 

@@ -25,7 +25,7 @@ StateMap: TypeAlias = Literal["real", "complex"]
 
 # Values with all their digits take a second decomposition: a few percent of the time
 # of a balancing up to this size.
-_MOST_GRADED_VALUES = 128
+_MOST_GRADED_VALUES = 64
 
 
 @dataclass(frozen=True, eq=False)

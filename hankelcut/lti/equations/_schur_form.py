@@ -60,7 +60,8 @@ class SchurForm:
     def leave(self, R: Matrix) -> Matrix:
         """Return V R."""
         left: Matrix = self.U @ R
-        left *= self.scales[:, None]
+        if np.any(self.scales != 1):
+            left *= self.scales[:, None]
         return left
 
 

@@ -21,6 +21,7 @@ columns of the factor are zero. Nothing but scaled numbers is squared.
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -37,13 +38,14 @@ from hankelcut.lti.time_domain import Continuous, TimeDomain
 __all__ = ["factor_in_schur_form"]
 
 # Updates of a row of B leave a few roundings of its own size.
-_ROUNDINGS = 4.0
+_ROUNDINGS = 8.0
+# Squares above this number and below its reciprocal have lost nothing, also in float32.
+_SAFE = 1e-25
 # Ranges of states below this size are not asked whether their rows of B are exhausted.
-_SMALLEST_ASKED = 8
+_SMALLEST_ASKED = 4
 
 
-@dataclass(frozen=True, eq=False)
-class _Work:
+class _Work(NamedTuple):
     """Views of the arrays that the recursion fills, for a range of states.
 
     `noise` is what rounding may have left of the entries of each row of B; N of
@@ -128,7 +130,9 @@ def factor_in_schur_form(form: SchurForm, B: Matrix, time: TimeDomain) -> Matrix
     elif n > 0:
         _discrete(work)
     used = np.any(R != 0, axis=0)
-    return form.leave(R[:, used]) * scale * outer_scale
+    factor = form.leave(R[:, used] * scale)
+    factor *= outer_scale
+    return factor
 
 
 def _continuous(work: _Work) -> None:
@@ -265,11 +269,14 @@ def _power_of_two(B: Matrix) -> float:
 
 def _largest_entries(B: Matrix) -> Matrix:
     """Largest magnitude in each row."""
-    largest: Matrix = np.max(np.abs(B), axis=1, initial=0.0)
+    largest: Matrix = np.abs(B).max(axis=1, initial=0.0)
     return largest
 
 
 def _norm(row: Matrix) -> float:
+    square = float(np.vdot(row, row).real)
+    if _SAFE < square < 1 / _SAFE:
+        return math.sqrt(square)
     largest = float(np.max(np.abs(row), initial=0.0))
     if largest == 0:
         return 0.0
@@ -288,8 +295,7 @@ def _defect(modulus: float) -> float:
     return math.sqrt((1 - modulus) * (1 + modulus))
 
 
-@dataclass(frozen=True, eq=False)
-class _Pair:
+class _Pair(NamedTuple):
     r"""A standardised 2 x 2 block of a complex pair, stretched to a normal one.
 
     diag(d, 1) T diag(1/d, 1) = [[a, w], [-w, a]] has the unitary eigenvectors
@@ -319,29 +325,30 @@ class _Pair:
 
 def _normal_pair(work: _Work) -> _Pair | None:
     """Pair of a 2 x 2 block, in double precision; None where its rows of B are zero."""
-    above, below = float(work.T[0, 1]), float(work.T[1, 0])
+    (real, above), (below, _) = work.T.tolist()
     stretch = math.sqrt(abs(below)) / math.sqrt(abs(above))
-    pole = complex(work.T[0, 0], math.copysign(stretch * abs(above), above))
-    B = work.B.astype(np.float64)
-    x, y = stretch * B[0], B[1]
-    size = float(np.max(np.abs([x, y]), initial=0.0))
+    pole = complex(real, math.copysign(stretch * abs(above), above))
+    # Rows x and y of B, stretched; sizes at most one keep the squares in range.
+    rows = work.B.astype(np.float64)
+    rows[0] *= stretch
+    size = float(np.abs(rows).max(initial=0.0))
     if size == 0:
         return None
-    x, y = x / size, y / size
-    xx, xy, yy = float(x @ x), float(x @ y), float(y @ y)
+    rows /= size
+    (xx, xy), (_, yy) = (rows @ rows.T).tolist()
     norm = math.sqrt(xx + yy)
     along, excess = complex(xx - yy, -2 * xy) / norm, -2 * complex(yy, xy) / norm
-    # x - iy without its component along x + iy.
-    across = 2 / norm**2 * (yy * x - xy * y + 1j * (xy * x - xx * y))
-    direction, half = (x + 1j * y) / norm, size * math.sqrt(0.5)
+    # x + iy over its norm, and x - iy without its component along x + iy.
+    half, rest = size * math.sqrt(0.5), size * math.sqrt(2) / norm**2
+    combinations = np.array(
+        [
+            [1 / norm, 1j / norm],
+            [rest * complex(yy, xy), -rest * complex(xy, xx)],
+        ]
+    )
+    direction, across = combinations @ rows
     return _Pair(
-        pole,
-        stretch,
-        half * norm,
-        direction,
-        half * along,
-        half * across,
-        half * excess,
+        pole, stretch, half * norm, direction, half * along, across, half * excess
     )
 
 
@@ -361,14 +368,18 @@ def _store_pair(
     """
     r11, difference, r22 = factor
     lower = math.sqrt(0.5) * math.hypot(r11, abs(difference))
-    w21, w22 = 1j * math.sqrt(0.5) / lower * np.array([r11, difference])
-    W = np.array(
-        [[-1j * w22.conjugate(), 1j * w21.conjugate()], [w21, w22]],
-        dtype=inputs[0].dtype,
+    turn = 1j * math.sqrt(0.5) / lower
+    w21, w22 = turn * r11, turn * difference
+    w11, w12 = -1j * w22.conjugate(), 1j * w21.conjugate()
+    work.R[0] = (
+        r11 * r22 / (lower * stretch),
+        -r22 * difference.imag / (lower * stretch),
     )
-    work.R[0, 0] = r11 * r22 / (lower * stretch)
-    work.R[0, 1] = -r22 * difference.imag / (lower * stretch)
     work.R[1, 1] = lower
-    M = np.array([[state[0], state[1]], [0, state[2]]], dtype=W.dtype)
-    work.M[...] = (W @ M @ W.conj().T).real
-    work.b[...] = (W @ np.stack(inputs)).real
+    # The rows of W M, turned back by W^H.
+    m11, m12 = w11 * state[0], w11 * state[1] + w12 * state[2]
+    m21, m22 = w21 * state[0], w21 * state[1] + w22 * state[2]
+    v11, v12, v21, v22 = (w.conjugate() for w in (w11, w12, w21, w22))
+    work.M[0] = (m11 * v11 + m12 * v12).real, (m11 * v21 + m12 * v22).real
+    work.M[1] = (m21 * v11 + m22 * v12).real, (m21 * v21 + m22 * v22).real
+    work.b[...] = (np.array([[w11, w12], [w21, w22]]) @ np.array(inputs)).real

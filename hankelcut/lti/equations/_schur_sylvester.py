@@ -12,6 +12,7 @@ are singular to rounding raise `numpy.linalg.LinAlgError`; an overflow shows as 
 that are not finite.
 """
 
+import functools
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -70,13 +71,17 @@ def solve_sylvester(S: Matrix, T: Matrix, F: Matrix) -> None:
 
 
 def _sylvester_leaf(S: Matrix, T: Matrix, F: Matrix) -> Matrix:
-    trsyl = scipy.linalg.get_lapack_funcs("trsyl", (S, T, F))
-    X, scale, perturbed = trsyl(S, T, F, tranb="C")
+    X, scale, perturbed = _trsyl(F.dtype)(S, T, F, tranb="C")
     if perturbed:
         msg = "the spectra of S and -T^H have a common value to rounding"
         raise np.linalg.LinAlgError(msg)
     solution: Matrix = X * (-1 / scale)
     return solution
+
+
+@functools.cache
+def _trsyl(dtype: np.dtype[Any]) -> Any:
+    return scipy.linalg.get_lapack_funcs("trsyl", dtype=dtype)
 
 
 def solve_stein(S: Matrix, T: Matrix, F: Matrix) -> None:

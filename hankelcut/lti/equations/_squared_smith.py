@@ -163,4 +163,8 @@ def _settled(power: Array, enough: float) -> bool:
 
 
 def _size(matrix: Array) -> Array:
-    return _array.namespace(matrix).linalg.matrix_norm(matrix, ord="fro")
+    """Frobenius norm in one pass; squares may leave the range."""
+    xp = _array.namespace(matrix)
+    count = int(matrix.shape[-2]) * int(matrix.shape[-1])
+    entries = xp.reshape(matrix, (*matrix.shape[:-2], count))
+    return xp.sqrt(_array.to_real(xp.vecdot(entries, entries)))

@@ -28,7 +28,7 @@ _MOST_STATES = 64
 # Poles within about 1e-3 of the boundary (relative to the fastest) take more steps.
 _DOUBLINGS = 14
 # Size in bytes of one matrix of all items iterated together: a few stay in the cache.
-_CHUNK = 2**18
+_CHUNK = 2**20
 
 _Results: TypeAlias = tuple[Matrix, ...]
 

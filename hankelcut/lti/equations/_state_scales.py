@@ -7,8 +7,8 @@ __all__ = ["state_scales"]
 
 # Dense matrices need two sweeps; what is not even after these is left to others.
 _SWEEPS = 8
-# Rows and columns may differ by this power of two: costs a digit, saves the sweeps.
-_EVEN = 3.0
+# Rows and columns may differ by this power of two: costs a digit, saves sweeps.
+_EVEN = 5.0
 
 
 def state_scales(A: Array) -> tuple[Array, Array]:
