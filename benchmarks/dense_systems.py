@@ -1,4 +1,4 @@
-"""Dense continuous systems: Hankel singular values, a cut to order 10, a Lyapunov equation.
+"""Dense continuous systems: singular values and a cut to order 10; one equation.
 
 Peers: Slycot's `ab09ad` (all values and the reduced model), python-control's
 `hankel_singular_values` (values alone), Slycot's `sb03md57` (one Lyapunov equation).
@@ -41,7 +41,7 @@ def random_system(n: int) -> hc.StateSpace:
 
 
 def best_times(contest: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Least seconds of each contestant over alternating rounds and numbers of threads."""
+    """Least seconds of each contestant, over rounds and numbers of threads."""
     times: dict[str, list[float]] = {name: [] for name in contest}
     begun = time.perf_counter()
     while len(times[next(iter(contest))]) < 4 or time.perf_counter() - begun < SECONDS:
@@ -55,7 +55,7 @@ def best_times(contest: dict[str, Callable[[], object]]) -> dict[str, float]:
 
 
 def fortran(*arrays: Matrix) -> list[Matrix]:
-    """Copies in the layout of Slycot, which overwrites its arguments."""
+    """Copy arrays to the layout of Slycot, which overwrites its arguments."""
     return [np.array(array, order="F") for array in arrays]
 
 
