@@ -26,6 +26,7 @@ __all__ = [
     "is_numpy",
     "namespace",
     "nearest_power_of_two",
+    "on_host",
     "real_dtype",
     "require_finite",
     "to_complex",
@@ -166,6 +167,11 @@ def nearest_power_of_two(values: Array) -> Array:
     xp = namespace(values)
     positive = xp.where(values > 0, values, xp.ones_like(values))
     return 2.0 ** xp.round(xp.log2(positive))
+
+
+def on_host(array: Array) -> bool:
+    """Whether the array lives in the host's memory."""
+    return "cpu" in str(array_api_compat.device(array)).lower()
 
 
 def detach(array: Array) -> Array:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from hankelcut._errors import InvalidSystemError, UnsupportedLayerError
 from hankelcut.adapters.protocol import Replacement, StateParameter
 from hankelcut.lti import DiagonalStateSpace, Discrete
-from hankelcut.lti.stability import require_stable
+from hankelcut.lti.structure.stability import require_stable
 
 __all__ = ["LRUAdapter"]
 

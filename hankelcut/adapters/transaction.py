@@ -42,7 +42,7 @@ from hankelcut.lti import (
     GramianMethod,
     modal_difference_bound,
 )
-from hankelcut.lti.stability import require_stable
+from hankelcut.lti.structure.stability import require_stable
 from hankelcut.reduction import Balancing, ReductionResult, StateMap, balance, truncate
 from hankelcut.reduction.result import storage_tolerance
 

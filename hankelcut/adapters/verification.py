@@ -6,7 +6,7 @@ from torch import Tensor
 from hankelcut.adapters.policies import ErrorTolerance, Policy
 from hankelcut.adapters.reduction_event import LayerCut
 from hankelcut.lti import DiagonalStateSpace, error_system, sampled_gain
-from hankelcut.lti.modal_norms import modal_norms
+from hankelcut.lti.norms.modal_norms import modal_norms
 
 __all__ = ["measured_error", "trouble_with"]
 

@@ -1,21 +1,5 @@
 """What a linear system is, and what can be computed from it."""
 
-from hankelcut.lti.balanced_realization import (
-    BalancedRealization,
-    balanced_realization,
-)
-from hankelcut.lti.conversions import (
-    conjugate_closure,
-    diagonalize,
-    real_form,
-    to_dense,
-)
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace, Readout
-from hankelcut.lti.discretization import (
-    DiscretizationMethod,
-    discretize,
-    undiscretize,
-)
 from hankelcut.lti.equations import (
     LowRankFactor,
     LyapunovEquation,
@@ -35,8 +19,7 @@ from hankelcut.lti.exchange import (
     to_control,
     to_scipy,
 )
-from hankelcut.lti.frequency_response import frequency_response
-from hankelcut.lti.gramians import (
+from hankelcut.lti.gramians.gramian_factors import (
     GramianFactors,
     GramianMethod,
     controllability_gramian,
@@ -45,43 +28,63 @@ from hankelcut.lti.gramians import (
     observability_gramian,
     observability_gramian_factor,
 )
-from hankelcut.lti.h2_norm import h2_norm
-from hankelcut.lti.hankel_norm import hankel_norm
-from hankelcut.lti.hankel_singular_values import hankel_singular_values
-from hankelcut.lti.hinf_norm import HinfBracket, hinf_norm
-from hankelcut.lti.impulse_response import impulse_response
-from hankelcut.lti.interconnection import (
+from hankelcut.lti.gramians.hankel_singular_values import hankel_singular_values
+from hankelcut.lti.gramians.limited_gramians import (
+    frequency_limited_controllability_gramian,
+    frequency_limited_observability_gramian,
+    time_limited_controllability_gramian,
+    time_limited_observability_gramian,
+)
+from hankelcut.lti.gramians.low_rank_gramians import (
+    LowRankGramians,
+    low_rank_gramian_factors,
+)
+from hankelcut.lti.norms.h2_norm import h2_norm
+from hankelcut.lti.norms.hankel_norm import hankel_norm
+from hankelcut.lti.norms.hinf_norm import HinfBracket, hinf_norm
+from hankelcut.lti.norms.modal_difference import modal_difference_bound
+from hankelcut.lti.responses.frequency_response import frequency_response
+from hankelcut.lti.responses.impulse_response import impulse_response
+from hankelcut.lti.responses.peak_gain import peak_gain
+from hankelcut.lti.responses.sampled_gain import sampled_gain
+from hankelcut.lti.responses.sampled_peak import sampled_peak
+from hankelcut.lti.responses.simulate import simulate
+from hankelcut.lti.structure.balanced_realization import (
+    BalancedRealization,
+    balanced_realization,
+)
+from hankelcut.lti.structure.minimal_realization import (
+    MinimalRealization,
+    minimal_realization,
+)
+from hankelcut.lti.structure.stability import is_stable, stability_margin
+from hankelcut.lti.structure.stable_unstable_decomposition import (
+    StableUnstableDecomposition,
+    stable_unstable_decomposition,
+)
+from hankelcut.lti.systems.conversions import (
+    conjugate_closure,
+    diagonalize,
+    real_form,
+    to_dense,
+)
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace, Readout
+from hankelcut.lti.systems.discretization import (
+    DiscretizationMethod,
+    discretize,
+    undiscretize,
+)
+from hankelcut.lti.systems.interconnection import (
     append,
     error_system,
     feedback,
     parallel,
     series,
 )
-from hankelcut.lti.limited_gramians import (
-    frequency_limited_controllability_gramian,
-    frequency_limited_observability_gramian,
-    time_limited_controllability_gramian,
-    time_limited_observability_gramian,
-)
-from hankelcut.lti.low_rank_gramians import LowRankGramians, low_rank_gramian_factors
-from hankelcut.lti.minimal_realization import (
-    MinimalRealization,
-    minimal_realization,
-)
-from hankelcut.lti.modal_difference import modal_difference_bound
-from hankelcut.lti.peak_gain import peak_gain
-from hankelcut.lti.sampled_gain import sampled_gain
-from hankelcut.lti.sampled_peak import sampled_peak
-from hankelcut.lti.signal_names import SignalNames
-from hankelcut.lti.simulate import simulate
-from hankelcut.lti.sparse_state_space import SparseStateSpace
-from hankelcut.lti.stability import is_stable, stability_margin
-from hankelcut.lti.stable_unstable_decomposition import (
-    StableUnstableDecomposition,
-    stable_unstable_decomposition,
-)
-from hankelcut.lti.state_space import StateSpace
-from hankelcut.lti.time_domain import Continuous, Discrete, TimeDomain
+from hankelcut.lti.systems.signal_names import SignalNames
+from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
+from hankelcut.lti.systems.state_space import StateSpace
+from hankelcut.lti.systems.time_domain import Continuous, Discrete, TimeDomain
 
 __all__ = [
     "BalancedRealization",

@@ -7,13 +7,13 @@ from hankelcut import _array
 from hankelcut._errors import NumericalWarning, UnstableSystemError
 from hankelcut._parallel import map_in_threads
 from hankelcut._typing import Array
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
-from hankelcut.lti.gramians import GramianMethod
-from hankelcut.lti.low_rank_gramians import low_rank_gramian_factors
-from hankelcut.lti.sparse_state_space import SparseStateSpace
-from hankelcut.lti.stability import stability_margin
-from hankelcut.lti.state_space import StateSpace
-from hankelcut.lti.time_domain import Continuous
+from hankelcut.lti.gramians.gramian_factors import GramianMethod
+from hankelcut.lti.gramians.low_rank_gramians import low_rank_gramian_factors
+from hankelcut.lti.structure.stability import stability_margin
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
+from hankelcut.lti.systems.state_space import StateSpace
+from hankelcut.lti.systems.time_domain import Continuous
 from hankelcut.reduction.balancing import Balancing, StateMap, balance
 from hankelcut.reduction.diagonal_truncation import truncate_to_modes
 from hankelcut.reduction.low_rank_balanced_truncation import truncate_sparse

@@ -6,16 +6,16 @@ from typing import Literal, TypeAlias, get_args
 from hankelcut import _array
 from hankelcut._parallel import map_in_threads
 from hankelcut._typing import Array
-from hankelcut.lti._graded_singular_values import graded_singular_values
-from hankelcut.lti._square_root_projections import square_root_projections
-from hankelcut.lti.conversions import detached
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
-from hankelcut.lti.gramians import (
+from hankelcut.lti.gramians._graded_singular_values import graded_singular_values
+from hankelcut.lti.gramians._square_root_projections import square_root_projections
+from hankelcut.lti.gramians.gramian_factors import (
     GramianMethod,
     gramian_factors,
     require_solvable,
 )
-from hankelcut.lti.state_space import StateSpace
+from hankelcut.lti.systems.conversions import detached
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.order_selection import HankelSpectrum
 
 __all__ = ["Balancing", "StateMap", "balance"]

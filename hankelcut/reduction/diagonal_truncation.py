@@ -11,7 +11,7 @@ is the better one; refusal. No diagonal form is returned unverified.
 from dataclasses import replace
 
 from hankelcut._errors import IllConditionedError, ToleranceNotAttainableError
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.reduction.balancing import Balancing
 from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
 from hankelcut.reduction.pole_separation import separated_modes

@@ -11,16 +11,16 @@ from hankelcut._errors import (
     UnstableSystemError,
 )
 from hankelcut._typing import Array
-from hankelcut.lti._square_root_projections import square_root_projections
 from hankelcut.lti.equations import Progress
-from hankelcut.lti.low_rank_gramians import (
+from hankelcut.lti.gramians._square_root_projections import square_root_projections
+from hankelcut.lti.gramians.low_rank_gramians import (
     LowRankGramians,
     hankel_product,
     low_rank_gramian_factors,
 )
-from hankelcut.lti.sparse_state_space import SparseStateSpace
-from hankelcut.lti.stability import stability_margin
-from hankelcut.lti.state_space import StateSpace
+from hankelcut.lti.structure.stability import stability_margin
+from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
+from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.order_selection import (
     HankelSpectrum,
     OrderSelection,

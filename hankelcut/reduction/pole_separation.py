@@ -12,12 +12,12 @@ from dataclasses import replace
 
 from hankelcut import _array
 from hankelcut._typing import Array
-from hankelcut.lti._structured_cholesky import displacement
-from hankelcut.lti.conversions import to_dense
-from hankelcut.lti.diagonal_state_space import exponents_of
-from hankelcut.lti.interconnection import error_system
-from hankelcut.lti.peak_gain import peak_gain
-from hankelcut.lti.time_domain import Continuous
+from hankelcut.lti.gramians._structured_cholesky import displacement
+from hankelcut.lti.responses.peak_gain import peak_gain
+from hankelcut.lti.systems.conversions import to_dense
+from hankelcut.lti.systems.diagonal_state_space import exponents_of
+from hankelcut.lti.systems.interconnection import error_system
+from hankelcut.lti.systems.time_domain import Continuous
 from hankelcut.reduction.stored_modes import (
     Modes,
     Truncated,

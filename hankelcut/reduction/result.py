@@ -3,20 +3,19 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import array_api_compat
 import numpy as np
 
 from hankelcut import _array
 from hankelcut._typing import Array
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
-from hankelcut.lti.h2_norm import h2_norm
-from hankelcut.lti.hinf_norm import HinfBracket, hinf_norm
-from hankelcut.lti.interconnection import error_system
-from hankelcut.lti.peak_gain import peak_gain
-from hankelcut.lti.sampled_peak import sampled_peak
-from hankelcut.lti.sparse_state_space import SparseStateSpace
-from hankelcut.lti.stability import poles_of, stability_margin
-from hankelcut.lti.state_space import StateSpace
+from hankelcut.lti.norms.h2_norm import h2_norm
+from hankelcut.lti.norms.hinf_norm import HinfBracket, hinf_norm
+from hankelcut.lti.responses.peak_gain import peak_gain
+from hankelcut.lti.responses.sampled_peak import sampled_peak
+from hankelcut.lti.structure.stability import poles_of, stability_margin
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.interconnection import error_system
+from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
+from hankelcut.lti.systems.state_space import StateSpace
 
 __all__ = ["Certificate", "ReductionResult", "storage_tolerance"]
 
@@ -121,7 +120,7 @@ class ReductionResult:
         if isinstance(self.full, SparseStateSpace):
             return self._sampled_certificate(self.full)
         error = error_system(self.full, self.system)
-        if isinstance(error, DiagonalStateSpace) or _on_host(error.A):
+        if isinstance(error, DiagonalStateSpace) or _array.on_host(error.A):
             bracket = hinf_norm(error, rtol=rtol)
         else:
             lower, frequency = peak_gain(error)
@@ -155,7 +154,3 @@ class ReductionResult:
             stability_margin(self.system),
             gain <= self.error_bound + slack.sum(),
         )
-
-
-def _on_host(array: Array) -> bool:
-    return "cpu" in str(array_api_compat.device(array)).lower()

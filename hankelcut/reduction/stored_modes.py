@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from hankelcut import _array
 from hankelcut._typing import Array
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace, exponents_of
-from hankelcut.lti.modal_norms import modal_norms
-from hankelcut.lti.stability import pole_margins
-from hankelcut.lti.state_space import StateSpace
+from hankelcut.lti.norms.modal_norms import modal_norms
+from hankelcut.lti.structure.stability import pole_margins
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace, exponents_of
+from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.balancing import Balancing
 
 __all__ = [

@@ -7,13 +7,13 @@ import numpy as np
 
 from hankelcut import _array
 from hankelcut._errors import HankelcutError
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
-from hankelcut.lti.hankel_singular_values import hankel_singular_values
-from hankelcut.lti.hinf_norm import hinf_norm
-from hankelcut.lti.interconnection import error_system
-from hankelcut.lti.peak_gain import peak_gain
-from hankelcut.lti.stability import stability_margin
-from hankelcut.lti.state_space import StateSpace
+from hankelcut.lti.gramians.hankel_singular_values import hankel_singular_values
+from hankelcut.lti.norms.hinf_norm import hinf_norm
+from hankelcut.lti.responses.peak_gain import peak_gain
+from hankelcut.lti.structure.stability import stability_margin
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.interconnection import error_system
+from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.result import ReductionResult, storage_tolerance
 
 __all__ = ["InvariantViolationError", "check_hankel_bounds", "constructor"]

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from hankelcut._errors import MissingDependencyError
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace, Readout
-from hankelcut.lti.state_space import StateSpace
-from hankelcut.lti.time_domain import Continuous, Discrete, TimeDomain
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace, Readout
+from hankelcut.lti.systems.state_space import StateSpace
+from hankelcut.lti.systems.time_domain import Continuous, Discrete, TimeDomain
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

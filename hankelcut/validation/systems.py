@@ -5,9 +5,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace, Readout
-from hankelcut.lti.state_space import StateSpace
-from hankelcut.lti.time_domain import Continuous, Discrete, TimeDomain
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace, Readout
+from hankelcut.lti.systems.state_space import StateSpace
+from hankelcut.lti.systems.time_domain import Continuous, Discrete, TimeDomain
 
 __all__ = ["random_diagonal_system", "random_lru_system", "random_stable_system"]
 

@@ -85,7 +85,7 @@ def test_certificate_sees_a_broken_model(kind, rng):
 @pytest.mark.parametrize("kind", [random_stable_system, random_diagonal_system])
 def test_certificates_of_a_batch(xp, kind, rng):
     full = kind(rng, 5, 2, 3, Discrete(), batch=(2,))
-    certificate = balanced_truncation(on(xp, full), order=2).certify()
+    certificate = balanced_truncation(on(xp, full), order=2).certify(rtol=1e-6)
     fields = (
         certificate.hinf_error.lower,
         certificate.hinf_error.upper,
@@ -97,9 +97,9 @@ def test_certificates_of_a_batch(xp, kind, rng):
     for values in fields:
         assert tuple(values.shape) == (2,)
     for i in (0, 1):
-        one = balanced_truncation(full[i], order=2).certify()
+        one = balanced_truncation(full[i], order=2).certify(rtol=1e-6)
         lower = xp.to_numpy(certificate.hinf_error.lower)[i]
-        assert lower == pytest.approx(float(one.hinf_error.lower), rel=1e-9)
+        assert lower == pytest.approx(float(one.hinf_error.lower), rel=1e-6)
         h2 = xp.to_numpy(certificate.h2_error)[i]
         assert h2 == pytest.approx(float(one.h2_error), rel=1e-9)
 

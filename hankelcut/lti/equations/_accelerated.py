@@ -8,7 +8,7 @@ from hankelcut.lti.equations._iterated import (
     iterated_solution,
     residual_limit,
 )
-from hankelcut.lti.time_domain import TimeDomain
+from hankelcut.lti.systems.time_domain import TimeDomain
 
 __all__ = ["accelerated_factors", "accelerated_solution"]
 

@@ -10,8 +10,8 @@ cost one complex solve and keep Z and W real.
 
 import numpy as np
 
-from hankelcut.lti import _sparse_lu
-from hankelcut.lti._sparse_lu import Dense, Factorization, SparseMatrix
+from hankelcut.lti.systems import _sparse_lu
+from hankelcut.lti.systems._sparse_lu import Dense, Factorization, SparseMatrix
 
 __all__ = ["AdiEquation", "spectral_norm"]
 

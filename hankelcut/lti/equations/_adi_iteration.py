@@ -7,12 +7,12 @@ from typing import NoReturn
 
 from hankelcut._errors import ConvergenceError, UnstableSystemError
 from hankelcut._parallel import one_blas_thread
-from hankelcut.lti import _sparse_lu
-from hankelcut.lti._sparse_lu import Dense, Factorization, SparseMatrix
 from hankelcut.lti.equations._adi_equation import AdiEquation
 from hankelcut.lti.equations._adi_settings import AdiSettings
 from hankelcut.lti.equations._adi_shifts import projection_shifts, unstable_value
 from hankelcut.lti.equations.low_rank_factor import LowRankFactor
+from hankelcut.lti.systems import _sparse_lu
+from hankelcut.lti.systems._sparse_lu import Dense, Factorization, SparseMatrix
 
 __all__ = ["solve_stein_together", "solve_together"]
 

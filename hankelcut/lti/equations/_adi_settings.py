@@ -9,8 +9,8 @@ import numpy as np
 
 from hankelcut import _array
 from hankelcut._errors import InvalidSystemError
-from hankelcut.lti import _sparse_lu
-from hankelcut.lti._sparse_lu import Dense, SparseMatrix
+from hankelcut.lti.systems import _sparse_lu
+from hankelcut.lti.systems._sparse_lu import Dense, SparseMatrix
 
 __all__ = ["AdiSettings", "Progress", "checked_pencil"]
 

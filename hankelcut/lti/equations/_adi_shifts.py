@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hankelcut.lti._sparse_lu import Dense, SparseMatrix
 from hankelcut.lti.equations._adi_equation import AdiEquation
+from hankelcut.lti.systems._sparse_lu import Dense, SparseMatrix
 
 __all__ = ["projection_shifts", "unstable_value"]
 

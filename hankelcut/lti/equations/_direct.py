@@ -13,7 +13,7 @@ from hankelcut.lti.equations._schur_form import SchurForm, schur_form
 from hankelcut.lti.equations._schur_hammarling import factor_in_schur_form
 from hankelcut.lti.equations._schur_lyapunov import solve_in_schur_form
 from hankelcut.lti.equations._schur_sylvester import Matrix
-from hankelcut.lti.time_domain import TimeDomain
+from hankelcut.lti.systems.time_domain import TimeDomain
 
 __all__ = ["DirectSolver", "Index", "require_range"]
 

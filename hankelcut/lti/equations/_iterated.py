@@ -14,7 +14,7 @@ from hankelcut.lti.equations._squared_smith import (
     smith_solution,
 )
 from hankelcut.lti.equations._state_scales import state_scales
-from hankelcut.lti.time_domain import Continuous, TimeDomain
+from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
 __all__ = ["iterated_factors", "iterated_solution", "residual_limit"]
 

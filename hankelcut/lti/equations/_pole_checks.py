@@ -7,7 +7,7 @@ import numpy as np
 
 from hankelcut._errors import NumericalWarning, UnstableSystemError
 from hankelcut.lti.equations._schur_sylvester import Matrix
-from hankelcut.lti.time_domain import Continuous, TimeDomain
+from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
 __all__ = ["require_regular", "require_stable_poles", "warn_if_close"]
 

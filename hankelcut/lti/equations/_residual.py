@@ -2,8 +2,8 @@
 
 from hankelcut import _array
 from hankelcut._typing import Array
-from hankelcut.lti._scaling import frobenius_norm
-from hankelcut.lti.time_domain import Continuous, TimeDomain
+from hankelcut.lti.systems._scaling import frobenius_norm
+from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
 __all__ = ["relative_residual", "residual_matrix"]
 

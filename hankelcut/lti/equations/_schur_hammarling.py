@@ -33,7 +33,7 @@ from hankelcut.lti.equations._schur_sylvester import (
     solve_stein,
     solve_sylvester,
 )
-from hankelcut.lti.time_domain import Continuous, TimeDomain
+from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
 __all__ = ["factor_in_schur_form"]
 

@@ -17,7 +17,7 @@ from hankelcut._parallel import map_in_threads
 from hankelcut.lti.equations._direct import DirectSolver, Index
 from hankelcut.lti.equations._iterated import iterated_factors, iterated_solution
 from hankelcut.lti.equations._schur_sylvester import Matrix
-from hankelcut.lti.time_domain import TimeDomain
+from hankelcut.lti.systems.time_domain import TimeDomain
 
 __all__ = ["stacked_factors", "stacked_solution"]
 

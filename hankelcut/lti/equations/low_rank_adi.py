@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from hankelcut._typing import Array
-from hankelcut.lti import _sparse_lu
-from hankelcut.lti._sparse_lu import SparseMatrix
 from hankelcut.lti.equations._adi_iteration import solve_together
 from hankelcut.lti.equations._adi_settings import AdiSettings, Progress, checked_pencil
 from hankelcut.lti.equations.low_rank_factor import LowRankFactor
+from hankelcut.lti.systems import _sparse_lu
+from hankelcut.lti.systems._sparse_lu import SparseMatrix
 
 __all__ = ["low_rank_adi"]
 

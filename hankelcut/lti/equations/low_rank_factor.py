@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hankelcut.lti._sparse_lu import Dense
+from hankelcut.lti.systems._sparse_lu import Dense
 
 __all__ = ["LowRankFactor"]
 

@@ -2,7 +2,7 @@
 
 from hankelcut._typing import Array
 from hankelcut.lti.equations.lyapunov_equation import LyapunovEquation
-from hankelcut.lti.time_domain import Continuous, Discrete
+from hankelcut.lti.systems.time_domain import Continuous, Discrete
 
 __all__ = [
     "continuous_lyapunov",

@@ -4,14 +4,9 @@ import functools
 import operator
 from typing import Any
 
-import array_api_compat
-
 from hankelcut import _array
 from hankelcut._errors import InvalidSystemError
 from hankelcut._typing import Array
-from hankelcut.lti import _shapes
-from hankelcut.lti._descriptor import standard_form
-from hankelcut.lti._scaling import frobenius_norm
 from hankelcut.lti.equations._accelerated import (
     accelerated_factors,
     accelerated_solution,
@@ -19,7 +14,10 @@ from hankelcut.lti.equations._accelerated import (
 from hankelcut.lti.equations._direct import DirectSolver
 from hankelcut.lti.equations._residual import relative_residual, residual_matrix
 from hankelcut.lti.equations._stacked import stacked_factors, stacked_solution
-from hankelcut.lti.time_domain import Continuous, TimeDomain
+from hankelcut.lti.systems import _shapes
+from hankelcut.lti.systems._descriptor import standard_form
+from hankelcut.lti.systems._scaling import frobenius_norm
+from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
 __all__ = ["LyapunovEquation"]
 
@@ -207,7 +205,7 @@ class LyapunovEquation:
         if self._inverse is not None:
             B = _product(self._inverse, B)
         A, B, C = self._with_state(B, C)
-        if _on_host(A):
+        if _array.on_host(A):
             Lc, Lo = self._factor_on_host(A, B, C)
         else:
             Lc, Lo = accelerated_factors(self._caller, A, B, C, self.time)
@@ -335,7 +333,7 @@ class LyapunovEquation:
         if inverse is not None and not dual:
             Q = _product(inverse, Q, _array.adjoint(inverse))
         A, Q = self._with_state(Q)
-        if _on_host(A):
+        if _array.on_host(A):
             state, right = _array.to_numpy(A), _array.to_numpy(Q)
             direct = self._direct_solver(A)
             X = stacked_solution(direct, state, right, self.time, dual=dual)
@@ -381,7 +379,3 @@ def _product(*matrices: Array) -> Array:
 
 def _hermitian_part(matrix: Array) -> Array:
     return (matrix + _array.adjoint(matrix)) / 2
-
-
-def _on_host(array: Array) -> bool:
-    return "cpu" in str(array_api_compat.device(array)).lower()

@@ -6,11 +6,11 @@ from hankelcut import _array
 from hankelcut._errors import IllConditionedError, InvalidSystemError
 from hankelcut._parallel import map_in_threads
 from hankelcut._typing import Array
-from hankelcut.lti import _shapes
 from hankelcut.lti.equations._direct import require_range
 from hankelcut.lti.equations._pole_checks import warn_if_close
 from hankelcut.lti.equations._schur_form import SchurForm, schur_form
 from hankelcut.lti.equations._schur_sylvester import Matrix, solve_sylvester
+from hankelcut.lti.systems import _shapes
 
 __all__ = ["sylvester"]
 

@@ -4,11 +4,11 @@ import sys
 from collections.abc import Mapping, Set
 from typing import Any, TypeAlias, get_args
 
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace, Readout
 from hankelcut.lti.exchange._host_arrays import HostArray, array_names
-from hankelcut.lti.signal_names import SignalNames
-from hankelcut.lti.state_space import StateSpace
-from hankelcut.lti.time_domain import Continuous, Discrete, TimeDomain
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace, Readout
+from hankelcut.lti.systems.signal_names import SignalNames
+from hankelcut.lti.systems.state_space import StateSpace
+from hankelcut.lti.systems.time_domain import Continuous, Discrete, TimeDomain
 
 __all__ = ["System", "header_of", "system_from"]
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from hankelcut import _array
 from hankelcut._errors import InvalidSystemError
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
-from hankelcut.lti.state_space import StateSpace
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.state_space import StateSpace
 
 __all__ = ["DTYPES", "HostArray", "array_names", "host_arrays", "require_one_system"]
 

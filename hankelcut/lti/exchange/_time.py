@@ -3,7 +3,7 @@
 from typing import Literal, TypeAlias
 
 from hankelcut._errors import InvalidSystemError
-from hankelcut.lti.time_domain import Continuous, Discrete, TimeDomain
+from hankelcut.lti.systems.time_domain import Continuous, Discrete, TimeDomain
 
 __all__ = ["StatedTime", "agreed_time"]
 

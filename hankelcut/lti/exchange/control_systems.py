@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from hankelcut._errors import InvalidSystemError, MissingDependencyError
-from hankelcut.lti.conversions import to_dense
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.exchange._host_arrays import host_arrays, require_one_system
 from hankelcut.lti.exchange._time import StatedTime, agreed_time
-from hankelcut.lti.signal_names import SignalNames
-from hankelcut.lti.state_space import StateSpace
-from hankelcut.lti.time_domain import Continuous, Discrete, TimeDomain
+from hankelcut.lti.systems.conversions import to_dense
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.signal_names import SignalNames
+from hankelcut.lti.systems.state_space import StateSpace
+from hankelcut.lti.systems.time_domain import Continuous, Discrete, TimeDomain
 
 __all__ = ["from_control", "to_control"]
 

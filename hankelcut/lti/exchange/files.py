@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hankelcut._errors import DataError, InvalidSystemError
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.exchange._atomic_write import write_atomically
 from hankelcut.lti.exchange.json_files import decode_json, encode_json
 from hankelcut.lti.exchange.mat_files import MAT_VARIABLES, decode_mat, encode_mat
 from hankelcut.lti.exchange.npz_files import decode_npz, encode_npz
-from hankelcut.lti.sparse_state_space import SparseStateSpace
-from hankelcut.lti.state_space import StateSpace
-from hankelcut.lti.time_domain import TimeDomain
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
+from hankelcut.lti.systems.state_space import StateSpace
+from hankelcut.lti.systems.time_domain import TimeDomain
 
 __all__ = ["load", "save"]
 

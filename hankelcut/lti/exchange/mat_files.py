@@ -15,7 +15,6 @@ import scipy.io
 from scipy.sparse import csc_array, issparse
 
 from hankelcut._errors import InvalidSystemError, NumericalWarning
-from hankelcut.lti.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.exchange._host_arrays import (
     HostArray,
     host_arrays,
@@ -28,10 +27,11 @@ from hankelcut.lti.exchange._mat5 import (
     variable_names,
 )
 from hankelcut.lti.exchange._time import StatedTime, agreed_time
-from hankelcut.lti.signal_names import SignalNames
-from hankelcut.lti.sparse_state_space import SparseStateSpace
-from hankelcut.lti.state_space import StateSpace
-from hankelcut.lti.time_domain import Continuous, Discrete, TimeDomain
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.signal_names import SignalNames
+from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
+from hankelcut.lti.systems.state_space import StateSpace
+from hankelcut.lti.systems.time_domain import Continuous, Discrete, TimeDomain
 
 __all__ = ["MAT_VARIABLES", "decode_mat", "encode_mat"]
 

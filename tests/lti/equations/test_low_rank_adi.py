@@ -4,7 +4,8 @@ import scipy.linalg
 import scipy.sparse
 
 from hankelcut import ConvergenceError, InvalidSystemError, UnstableSystemError
-from hankelcut.lti import _sparse_lu, low_rank_adi
+from hankelcut.lti import low_rank_adi
+from hankelcut.lti.systems import _sparse_lu
 from tests.helpers import unchecked_types
 from tests.sparse_systems import (
     grid_laplacian,

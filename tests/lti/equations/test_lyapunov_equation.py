@@ -3,7 +3,7 @@ import importlib
 import numpy as np
 import pytest
 
-from hankelcut import InvalidSystemError, UnstableSystemError
+from hankelcut import InvalidSystemError, UnstableSystemError, _array
 from hankelcut.lti import Continuous, Discrete
 from hankelcut.lti.equations import LyapunovEquation
 from hankelcut.validation import random_stable_system
@@ -236,7 +236,7 @@ def test_accelerators_solve_the_same_equations(
 ):
     # Host arrays stand for those of an accelerator: matrix products serve both.
     module = importlib.import_module("hankelcut.lti.equations.lyapunov_equation")
-    monkeypatch.setattr(module, "_on_host", lambda array: False)
+    monkeypatch.setattr(_array, "on_host", lambda array: False)
     monkeypatch.delattr(module, "DirectSolver")
     A, E, B, C = pencil(rng, 5, time, batch=batch)
     A = A if with_E else np.linalg.solve(E, A)

@@ -18,7 +18,7 @@ from hankelcut.lti import (
     load,
     save,
 )
-from hankelcut.lti.sparse_state_space import SparseStateSpace
+from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
 from hankelcut.validation import random_diagonal_system, random_stable_system
 from tests.helpers import on
 from tests.lti.exchange.stored_systems import assert_same

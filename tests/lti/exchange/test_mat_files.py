@@ -11,7 +11,7 @@ from scipy import sparse
 from hankelcut import InvalidSystemError, NumericalWarning
 from hankelcut.lti import Continuous, Discrete, SignalNames, StateSpace
 from hankelcut.lti.exchange.mat_files import decode_mat, encode_mat
-from hankelcut.lti.sparse_state_space import SparseStateSpace
+from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
 from hankelcut.validation import random_diagonal_system, random_stable_system
 from tests.helpers import strategies_may_draw
 from tests.lti.exchange.stored_systems import assert_same, dense_systems

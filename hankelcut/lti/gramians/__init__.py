@@ -1,0 +1,1 @@
+"""Gramians, their factors, and the Hankel singular values they give."""

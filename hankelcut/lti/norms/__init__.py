@@ -1,0 +1,1 @@
+"""How large a system is: H2, Hankel and H-infinity norms."""

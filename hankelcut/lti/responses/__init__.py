@@ -1,0 +1,1 @@
+"""What a system does: in time, over frequency, at its peak."""

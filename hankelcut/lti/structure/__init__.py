@@ -1,0 +1,1 @@
+"""How a system can be taken apart: stability, minimality, balance."""

@@ -1,0 +1,1 @@
+"""What a linear system is: its forms, and conversions between them."""
