@@ -13,6 +13,7 @@ from hankelcut.lti.gramians.gramian_factors import (
     gramian_factors,
     require_solvable,
 )
+from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems.conversions import detached
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
@@ -128,6 +129,7 @@ def balance(
     UnstableSystemError
         If a pole is on or outside the stability boundary.
     """
+    require_dense_or_diagonal(caller, system)
     if map not in get_args(StateMap):
         msg = f"{caller}: got map={map!r}, need one of {', '.join(get_args(StateMap))}"
         raise ValueError(msg)

@@ -14,6 +14,7 @@ from hankelcut.lti.gramians._closed_form import (
 )
 from hankelcut.lti.gramians._structured_cholesky import structured_cholesky
 from hankelcut.lti.structure.stability import require_stable
+from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems._scaling import frobenius_norm, row_norms, state_gauge
 from hankelcut.lti.systems.conversions import conjugate_closure
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
@@ -127,6 +128,7 @@ def gramian_factors(
     `LyapunovEquation.factors` for dense ones: Hammarling's method from one Schur form,
     or checked iterations for stacks of small systems and for accelerators.
     """
+    require_dense_or_diagonal(caller, system)
     if gramians not in get_args(GramianMethod):
         msg = f"{caller}: got gramians={gramians!r}, need one of "
         raise InvalidSystemError(msg + ", ".join(get_args(GramianMethod)))
@@ -159,6 +161,7 @@ def require_solvable(caller: str, system: StateSpace | DiagonalStateSpace) -> No
     UnstableSystemError
         If a pole is on or outside the stability boundary.
     """
+    require_dense_or_diagonal(caller, system)
     first = (
         {"exponents": system.exponents}
         if isinstance(system, DiagonalStateSpace)

@@ -12,6 +12,7 @@ from hankelcut.lti.gramians._frequency_limited import band_matrix, band_weights
 from hankelcut.lti.gramians._structured_cholesky import displacement
 from hankelcut.lti.gramians._time_limited import horizon_gramian, horizon_weights
 from hankelcut.lti.gramians.gramian_factors import require_solvable
+from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems.conversions import conjugate_closure
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
@@ -67,6 +68,7 @@ def time_limited_controllability_gramian(
     >>> float(hc.time_limited_controllability_gramian(integrator, 3.0)[0, 0])
     12.0
     """
+    require_dense_or_diagonal("time_limited_controllability_gramian", system)
     caller = "time_limited_controllability_gramian"
     return _time_limited(caller, system, horizon, dual=False)
 
@@ -96,6 +98,7 @@ def time_limited_observability_gramian(
     InvalidSystemError, IllConditionedError
         As `time_limited_controllability_gramian`.
     """
+    require_dense_or_diagonal("time_limited_observability_gramian", system)
     caller = "time_limited_observability_gramian"
     return _time_limited(caller, system, horizon, dual=True)
 
@@ -151,6 +154,7 @@ def frequency_limited_controllability_gramian(
     >>> round(float(P[0, 0]), 12)  # half of the unlimited 2.0 lies below 1 rad/s
     1.0
     """
+    require_dense_or_diagonal("frequency_limited_controllability_gramian", system)
     caller = "frequency_limited_controllability_gramian"
     return _frequency_limited(caller, system, band, dual=False)
 
@@ -180,6 +184,7 @@ def frequency_limited_observability_gramian(
     InvalidSystemError, UnstableSystemError, IllConditionedError
         As `frequency_limited_controllability_gramian`.
     """
+    require_dense_or_diagonal("frequency_limited_observability_gramian", system)
     caller = "frequency_limited_observability_gramian"
     return _frequency_limited(caller, system, band, dual=True)
 

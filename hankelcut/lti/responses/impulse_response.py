@@ -3,6 +3,7 @@
 from hankelcut import _array
 from hankelcut._errors import InvalidSystemError
 from hankelcut._typing import Array
+from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems._matrix_exponential import matrix_exponential
 from hankelcut.lti.systems.conversions import conjugate_closure
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
@@ -40,6 +41,7 @@ def impulse_response(
     InvalidSystemError
         If `n_samples` is given for a continuous or `times` for a discrete system.
     """
+    require_dense_or_diagonal("impulse_response", system)
     if isinstance(system.time, Continuous):
         if times is None or n_samples is not None:
             msg = "impulse_response: a continuous system needs `times` (s), not "

@@ -6,6 +6,7 @@ from hankelcut import _array
 from hankelcut._typing import Array
 from hankelcut.lti.responses.frequency_response import frequency_response
 from hankelcut.lti.structure.stability import poles_of
+from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous
@@ -41,6 +42,7 @@ def peak_gain(system: StateSpace | DiagonalStateSpace) -> tuple[Array, Array]:
     circle), then refinement around the best point. A peak between the points can be
     missed: only `hinf_norm` certifies.
     """
+    require_dense_or_diagonal("peak_gain", system)
     found = [_search(system[index]) for index in _array.batch_indices(system)]
     gain, frequency = (
         _array.from_list([item[k] for item in found], system.batch_shape, system.B)

@@ -3,6 +3,7 @@
 from hankelcut import _array
 from hankelcut._errors import InvalidSystemError
 from hankelcut._typing import Array, Namespace
+from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems._zero_order_hold import hold_dense, hold_gains
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
@@ -40,6 +41,7 @@ def simulate(
         If the inputs have another width than the system, are complex where the readout
         is real, or `sampling_period` is missing or not wanted.
     """
+    require_dense_or_diagonal("simulate", system)
     continuous = isinstance(system.time, Continuous)
     if continuous == (sampling_period is None):
         need = "needs" if continuous else "does not take"

@@ -7,6 +7,7 @@ from hankelcut._errors import InvalidSystemError
 from hankelcut._typing import Array
 from hankelcut.lti.gramians._square_root_projections import square_root_projections
 from hankelcut.lti.gramians.gramian_factors import gramian_factors
+from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems.conversions import to_dense
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
@@ -78,6 +79,7 @@ def balanced_realization(
     >>> round(float(hc.controllability_gramian(balanced.system)[0, 0]), 12)
     6.0
     """
+    require_dense_or_diagonal("balanced_realization", system)
     caller = "balanced_realization"
     factors = gramian_factors(system, caller=caller)
     Lc, Lo = factors.controllability, factors.observability

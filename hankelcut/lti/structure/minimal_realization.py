@@ -23,6 +23,7 @@ from hankelcut.lti.structure._ordered_schur import (
     stable_block_first,
 )
 from hankelcut.lti.structure._staircase import controllable_states
+from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems._unit_scaling import signal_units, state_units
 from hankelcut.lti.systems.conversions import to_dense
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
@@ -125,6 +126,7 @@ def minimal_realization(
     >>> minimal.system.n_states  # the pole at -1 is not observable
     1
     """
+    require_dense_or_diagonal("minimal_realization", system)
     caller = "minimal_realization"
     dense = to_dense(system)
     _array.require_finite(caller, A=dense.A, B=dense.B, C=dense.C, D=dense.D)

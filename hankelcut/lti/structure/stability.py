@@ -5,6 +5,7 @@ from typing import Any
 from hankelcut import _array
 from hankelcut._errors import UnstableSystemError
 from hankelcut._typing import Array
+from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous
@@ -32,6 +33,7 @@ def stability_margin(system: StateSpace | DiagonalStateSpace) -> Array:
         Continuous: :math:`\min(-\mathrm{Re}\,\lambda)` in rad/s. Discrete:
         :math:`\min(1 - |\lambda|)`. Infinite without states, negative when unstable.
     """
+    require_dense_or_diagonal("stability_margin", system)
     return _minimum(pole_margins(system))
 
 

@@ -16,6 +16,7 @@ from hankelcut.lti.structure._ordered_schur import (
     stable_block_first,
 )
 from hankelcut.lti.structure.stability import pole_margins
+from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems._unit_scaling import state_units
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
@@ -106,6 +107,7 @@ def stable_unstable_decomposition(
     >>> parts.stable.A, parts.unstable.A
     (array([[-1.]]), array([[2.]]))
     """
+    require_dense_or_diagonal("stable_unstable_decomposition", system)
     caller = "stable_unstable_decomposition"
     if margin is not None and not 0 <= margin < float("inf"):
         msg = f"{caller}: got margin={margin!r}, need a finite one >= 0"

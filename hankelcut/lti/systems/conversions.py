@@ -6,6 +6,7 @@ from typing import TypeVar
 from hankelcut import _array
 from hankelcut._errors import IllConditionedError
 from hankelcut._typing import Array
+from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 
@@ -82,6 +83,7 @@ def to_dense(system: StateSpace | DiagonalStateSpace) -> StateSpace:
         A dense system is returned as it is; a diagonal one with a real readout becomes
         the real system of `real_form`, another one keeps its complex states.
     """
+    require_dense_or_diagonal("to_dense", system)
     if isinstance(system, StateSpace):
         return system
     if system.readout != "complex":
@@ -125,6 +127,7 @@ def diagonalize(system: StateSpace) -> DiagonalStateSpace:
     InvalidSystemError
         If an entry is NaN or infinite.
     """
+    require_dense_or_diagonal("diagonalize", system)
     _array.require_finite("diagonalize", A=system.A, B=system.B, C=system.C)
     xp = _array.namespace(system.A)
     poles, X = xp.linalg.eig(system.A)

@@ -15,6 +15,7 @@ from hankelcut.lti.systems._bilinear import (
     discrete_diagonal,
 )
 from hankelcut.lti.systems._complex_functions import principal
+from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems._zero_order_hold import hold_dense, hold_gains, release_dense
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
@@ -82,6 +83,7 @@ def discretize(
     >>> round(float(hc.discretize(plant, 0.5).A[0, 0]), 12)  # e^(-2 * 0.5)
     0.367879441171
     """
+    require_dense_or_diagonal("discretize", system)
     caller = "discretize"
     if not isinstance(system.time, Continuous):
         msg = f"{caller}: got a system in {system.time}, need a continuous one"
@@ -139,6 +141,7 @@ def undiscretize(
     **Method.** Zero-order hold: the principal logarithm of a block matrix, on the host,
     in double precision, checked by its exponential.
     """
+    require_dense_or_diagonal("undiscretize", system)
     caller = "undiscretize"
     if not isinstance(system.time, Discrete):
         msg = f"{caller}: got a system in {system.time}, need a discrete one"
