@@ -7,7 +7,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from hankelcut._errors import InvalidSystemError
+from hankelcut._errors import IllConditionedError, InvalidSystemError
 from hankelcut._typing import Array, Namespace
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "on_host",
     "real_dtype",
     "require_finite",
+    "require_in_range",
     "to_complex",
     "to_list",
     "to_numpy",
@@ -199,6 +200,23 @@ def require_finite(caller: str, **arrays: Array) -> None:
                 "infinite entries; every entry must be finite"
             )
             raise InvalidSystemError(msg)
+
+
+def require_in_range(caller: str, **results: Array) -> None:
+    """Raise `IllConditionedError` when a result left the range of its dtype.
+
+    Parameters
+    ----------
+    caller : str
+        Name of the public function, for the message.
+    **results : array
+        The results to check, by their names in the message.
+    """
+    for name, array in results.items():
+        xp = namespace(array)
+        if not bool(xp.all(xp.isfinite(array))):
+            msg = f"{caller}: {name} leaves the range of {array.dtype}; rescale the "
+            raise IllConditionedError(msg + "system, or convert it to a wider dtype")
 
 
 def to_list(array: Array) -> list[float]:

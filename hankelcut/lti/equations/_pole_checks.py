@@ -31,7 +31,7 @@ def require_stable_poles(
     Raises
     ------
     UnstableSystemError
-        If a pole is on or outside the stability boundary, to rounding.
+        If a pole is on or outside the stability boundary, to rounding of its size.
 
     Warns
     -----
@@ -42,10 +42,14 @@ def require_stable_poles(
         return
     continuous = isinstance(time, Continuous)
     margins = -poles.real if continuous else 1 - np.abs(poles)
-    size = float(np.max(np.abs(poles))) if continuous else 1.0
-    worst = int(np.argmin(margins))
+    sizes = np.abs(poles) if continuous else np.ones(poles.shape)
+    unstable = margins <= _unit(poles) * sizes
+    size = float(np.max(sizes))
+    # The poles of a stiff system may be slow, but not for their own size.
+    worst = int(np.argmin(np.where(unstable, margins, np.inf)))
+    worst = worst if unstable[worst] else int(np.argmin(margins))
     margin, pole = float(margins[worst]), complex(poles[worst])
-    if margin > _unit(poles) * size:
+    if not unstable[worst]:
         relative = margin / max(size, margin)
         warn_if_close(caller, f"pole {pole:.6g}{where}", relative, poles.dtype)
         return
@@ -74,7 +78,7 @@ def require_regular(
     Raises
     ------
     UnstableSystemError
-        If two poles are mirror images in the stability boundary, to rounding.
+        If two poles are mirror images in the stability boundary.
 
     Warns
     -----
@@ -91,7 +95,9 @@ def require_regular(
     gaps = _continuous_gaps(rows, columns) if continuous else _gaps(rows, columns)
     row, column = (int(k) for k in np.unravel_index(np.argmin(gaps), gaps.shape))
     gap, pole = float(gaps[row, column]), complex(poles[row])
-    if gap > _unit(poles):
+    own = abs(pole) + abs(complex(poles[column if not stable else row]))
+    least = own / (2 * float(np.max(np.abs(poles)))) if continuous and own > 0 else 1.0
+    if gap > _unit(poles) * least:
         warn_if_close(caller, f"pole {pole:.6g}{where}", gap, poles.dtype)
         return
     alone = bool(stable) or row == column
@@ -124,6 +130,10 @@ def _gaps(rows: Matrix, columns: Matrix) -> Matrix:
     return gaps
 
 
+def _unit(poles: Matrix) -> float:
+    return float(np.finfo(poles.dtype).eps) / 2
+
+
 def warn_if_close(
     caller: str, what: str, relative: float, dtype: np.dtype[Any]
 ) -> None:
@@ -153,7 +163,3 @@ def warn_if_close(
         "digits of the solution are lost"
     )
     warnings.warn(msg, NumericalWarning, stacklevel=4)
-
-
-def _unit(poles: Matrix) -> float:
-    return float(np.finfo(poles.dtype).eps) / 2

@@ -268,4 +268,6 @@ def _gramian(
         return closed_form_gramians(system)[which]
     factors = gramian_factors(system, caller=caller)
     L = (factors.controllability, factors.observability)[which]
-    return L @ _array.adjoint(L)
+    gramian = L @ _array.adjoint(L)
+    _array.require_in_range(caller, gramian=gramian)
+    return gramian

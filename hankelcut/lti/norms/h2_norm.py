@@ -50,7 +50,9 @@ def h2_norm(
     factors = gramian_factors(system, gramians=gramians, caller="h2_norm")
     xp = _array.namespace(system.B)
     C = _readout_matrix(system)
-    strictly_proper = frobenius_norm(C @ factors.controllability)
+    gains = C @ factors.controllability
+    _array.require_in_range("h2_norm", norm=gains)
+    strictly_proper = frobenius_norm(gains)
     feedthrough = frobenius_norm(system.D)
     if isinstance(system.time, Continuous):
         infinite = xp.full_like(strictly_proper, xp.inf)

@@ -1,6 +1,9 @@
 """Frequency response of a system."""
 
+import numpy as np
+
 from hankelcut import _array
+from hankelcut._errors import InvalidSystemError
 from hankelcut._typing import Array
 from hankelcut.lti.gramians._structured_cholesky import displacement
 from hankelcut.lti.responses._sparse_response import sparse_response
@@ -31,6 +34,11 @@ def frequency_response(
     response : (..., F, p, m) complex array
         The response at each frequency; infinite entries exactly at a pole.
 
+    Raises
+    ------
+    InvalidSystemError
+        If the frequencies are no vector, or not finite.
+
     Notes
     -----
     **Method.** Diagonal systems: O(F n p m) by elementwise reciprocals of
@@ -38,6 +46,10 @@ def frequency_response(
     linear solve per frequency. Sparse: one sparse LU factorization per frequency.
     """
     xp, (_, w) = _array.as_arrays([system.B, frequencies])
+    if w.ndim != 1:
+        msg = f"frequency_response: got frequencies of shape {tuple(w.shape)}, need "
+        raise InvalidSystemError(msg + "a vector (F,)")
+    _array.require_finite("frequency_response", frequencies=w)
     w = xp.astype(_array.to_real(w), _array.real_dtype(system.B), copy=False)
     if isinstance(system, SparseStateSpace):
         return sparse_response(system, boundary_points(w, system))
@@ -48,15 +60,24 @@ def frequency_response(
         gains = resolvent(system, w)
         weighted = gains[..., :, None] * system.B[..., None, :, :]
         return system.C[..., None, :, :] @ weighted + D
-    points = boundary_points(w, system)
+    return _dense_response(system, boundary_points(w, system)) + D
+
+
+def _dense_response(system: StateSpace, points: Array) -> Array:
     A = _array.to_complex(system.A)[..., None, :, :]
     pencil = points[:, None, None] * _array.eye(system.n_states, A) - A
     B = _array.to_complex(system.B)[..., None, :, :]
+    xp = _array.namespace(pencil)
     right = xp.broadcast_to(B, (*pencil.shape[:-2], *B.shape[-2:]))
-    return (
-        _array.to_complex(system.C)[..., None, :, :] @ xp.linalg.solve(pencil, right)
-        + D
-    )
+    C = _array.to_complex(system.C)[..., None, :, :]
+    try:
+        return C @ xp.linalg.solve(pencil, right)
+    except (np.linalg.LinAlgError, RuntimeError):  # the latter is PyTorch's
+        _, logarithm = xp.linalg.slogdet(pencil)
+        pole = ~xp.isfinite(logarithm)[..., None, None]
+        regular = xp.where(pole, _array.eye(system.n_states, pencil), pencil)
+        response = C @ xp.linalg.solve(regular, right)
+        return xp.where(pole, xp.full_like(response, xp.inf), response)
 
 
 def resolvent(system: DiagonalStateSpace, frequencies: Array) -> Array:

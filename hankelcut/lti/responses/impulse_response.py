@@ -46,7 +46,10 @@ def impulse_response(
         if times is None or n_samples is not None:
             msg = "impulse_response: a continuous system needs `times` (s), not "
             raise InvalidSystemError(msg + "`n_samples`")
-        _, (_, instants) = _array.as_arrays([system.B, times])
+        xp, (_, instants) = _array.as_arrays([system.B, times])
+        if bool(xp.any(_array.to_real(instants) < 0)):
+            msg = "impulse_response: got negative times, need seconds after the impulse"
+            raise InvalidSystemError(msg)
         return _response(system, _array.to_real(instants))
     if n_samples is None or times is not None or n_samples < 0:
         msg = f"impulse_response: got n_samples={n_samples!r}; a discrete system needs "

@@ -43,6 +43,8 @@ def peak_gain(system: StateSpace | DiagonalStateSpace) -> tuple[Array, Array]:
     missed: only `hinf_norm` certifies.
     """
     require_dense_or_diagonal("peak_gain", system)
+    if isinstance(system, StateSpace):
+        _array.require_finite("peak_gain", A=system.A)
     found = [_search(system[index]) for index in _array.batch_indices(system)]
     gain, frequency = (
         _array.from_list([item[k] for item in found], system.batch_shape, system.B)

@@ -32,8 +32,15 @@ def stability_margin(system: StateSpace | DiagonalStateSpace) -> Array:
     margin : (...) array
         Continuous: :math:`\min(-\mathrm{Re}\,\lambda)` in rad/s. Discrete:
         :math:`\min(1 - |\lambda|)`. Infinite without states, negative when unstable.
+
+    Raises
+    ------
+    InvalidSystemError
+        If A of a dense system has NaN or infinite entries.
     """
     require_dense_or_diagonal("stability_margin", system)
+    if isinstance(system, StateSpace):
+        _array.require_finite("stability_margin", A=system.A)
     return _minimum(pole_margins(system))
 
 

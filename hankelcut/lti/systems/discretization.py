@@ -100,6 +100,7 @@ def discretize(
     if method == "bilinear":
         return discrete_dense(caller, system, half, time)
     A, B = hold_dense(system.A, system.B, dt)
+    _array.require_in_range(caller, A=A, B=B)
     return replace(system, A=A, B=B, time=time)
 
 

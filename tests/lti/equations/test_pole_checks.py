@@ -94,8 +94,14 @@ def test_poles_next_to_the_boundary_are_warned_of(check, time, pole):
 def test_precision_decides(check):
     poles = complex_poles(-0.5, -1e-9)
     check("here", poles, Continuous())
-    with pytest.raises(UnstableSystemError, match="pole -1e-09"):
+    with pytest.warns(NumericalWarning, match="pole -1e-09.*up to 9 digits"):
         check("here", poles.astype(np.complex64), Continuous())
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_slow_poles_of_stiff_systems_are_stable(check):
+    with pytest.warns(NumericalWarning, match=r"pole -1\+0j .*up to 17 digits"):
+        check("here", complex_poles(-1, -1e17), Continuous())
 
 
 def test_warnings_depend_on_the_precision():
