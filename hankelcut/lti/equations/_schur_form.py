@@ -47,6 +47,22 @@ class SchurForm:
             poles[pairs + 1] -= imaginary
         return poles
 
+    @property
+    def basis(self) -> Matrix:
+        """Basis V = D U, (n, n)."""
+        return self._scaled(self.scales)
+
+    @property
+    def dual_basis(self) -> Matrix:
+        """Basis of the adjoint, V^-H = D^-1 U, (n, n)."""
+        return self._scaled(1 / self.scales)
+
+    def _scaled(self, scales: Matrix) -> Matrix:
+        if np.all(scales == 1):
+            return self.U
+        scaled: Matrix = scales[:, None] * self.U
+        return scaled
+
     def dual(self) -> "SchurForm":
         """Return the Schur form of A^H."""
         T = self.T.conj().T[::-1, ::-1]

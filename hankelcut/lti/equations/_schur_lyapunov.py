@@ -7,6 +7,8 @@ the block beside it a Sylvester equation, and both move the right-hand side of t
 block by matrix products. Only the upper triangle is computed; the rest is its mirror.
 """
 
+import numpy as np
+
 from hankelcut.lti.equations._schur_form import SchurForm
 from hankelcut.lti.equations._schur_sylvester import (
     LEAF,
@@ -18,6 +20,11 @@ from hankelcut.lti.equations._schur_sylvester import (
 from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
 __all__ = ["solve_in_schur_form"]
+
+# Hermitian products are formed in this many strips, which saves 3/8 of the work, but
+# in none smaller than a block.
+_STRIPS = 4
+_BLOCK = 64
 
 
 def solve_in_schur_form(form: SchurForm, Q: Matrix, time: TimeDomain) -> Matrix:
@@ -37,13 +44,24 @@ def solve_in_schur_form(form: SchurForm, Q: Matrix, time: TimeDomain) -> Matrix:
     X : (n, n) array
         Hermitian; real for real data.
     """
-    X = form.enter(form.enter(Q).conj().T)
+    X = _hermitian_product(form.enter(Q), form.dual_basis)
     recursion = _continuous if isinstance(time, Continuous) else _discrete
     recursion(form.T, X)
-    X = form.leave(form.leave(X).conj().T)
-    symmetric: Matrix = X + X.conj().T
-    symmetric *= 0.5
-    return symmetric
+    return _hermitian_product(form.leave(X), form.basis.conj().T)
+
+
+def _hermitian_product(left: Matrix, right: Matrix) -> Matrix:
+    """Form a product that is Hermitian but for rounding from its upper blocks."""
+    n = left.shape[0]
+    product = np.empty((n, n), dtype=left.dtype)
+    step = max(_BLOCK, -(-n // _STRIPS))
+    for start in range(0, n, step):
+        rows, beyond = slice(start, start + step), slice(start + step, n)
+        product[rows, start:] = left[rows] @ right[:, start:]
+        product[beyond, rows] = product[rows, beyond].conj().T
+        corner = product[rows, rows]
+        product[rows, rows] = (corner + corner.conj().T) / 2
+    return product
 
 
 def _continuous(T: Matrix, X: Matrix) -> None:
