@@ -161,9 +161,7 @@ def _balance(
     U, values, Vh = xp.linalg.svd(product, full_matrices=False)
     if values.shape[-1] <= _MOST_GRADED_VALUES:
         values = graded_singular_values(product)
-    missing = Lc.shape[-2] - values.shape[-1]
-    zeros = _array.zeros((*values.shape[:-1], missing), values)
-    values = xp.concat([values, zeros], axis=-1)
+    values = factors.with_zeros(values)
     doubt = factors.uncertainty(values)
     return Balancing(system, values, doubt, Lc, Lo, U, _array.adjoint(Vh))
 

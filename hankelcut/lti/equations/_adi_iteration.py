@@ -14,7 +14,7 @@ from hankelcut.lti.equations.low_rank_factor import LowRankFactor
 from hankelcut.lti.systems import _sparse_lu
 from hankelcut.lti.systems._sparse_lu import Dense, Factorization, SparseMatrix
 
-__all__ = ["solve_stein_together", "solve_together"]
+__all__ = ["solve_together"]
 
 # Residuals of stable but non-normal pencils may grow for some steps; 1e6 in W.
 _GROWTH_LIMIT = 1e12
@@ -33,7 +33,7 @@ def solve_together(
     sources: Sequence[tuple[Dense, bool]],
     settings: AdiSettings,
 ) -> list[LowRankFactor]:
-    """Solve Lyapunov equations of one pencil; every factorization serves all.
+    """Solve equations of one pencil; every factorization serves all.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def solve_together(
     sources : sequence of (B, adjoint)
         Right-hand sides; adjoint ones belong to the equation of A^H and E^H.
     settings : AdiSettings
-        Tolerance, limits and shifts.
+        Tolerance, limits and shifts; discrete ones are those of Stein equations.
 
     Returns
     -------
@@ -52,19 +52,13 @@ def solve_together(
     Raises
     ------
     UnstableSystemError
-        If an eigenvalue on or right of the imaginary axis is found.
+        If a pole on or outside the stability boundary is found.
     ConvergenceError
         If the tolerance is not reached, or a factor does not have the residual that
         the iteration promises.
     """
-    equations = [
-        AdiEquation(A, E, B, adjoint=adjoint, tol=settings.tol)
-        for B, adjoint in sources
-    ]
-    # The factorizations call BLAS for small blocks only.
-    with one_blas_thread():
-        used = _iterate(A, E, equations, settings)
-        return [_finished(equation, used, settings) for equation in equations]
+    solve = _solve_stein if settings.discrete else _solve_lyapunov
+    return solve(A, E, sources, settings)
 
 
 def _iterate(
@@ -97,30 +91,35 @@ def _iterate(
     return used
 
 
-def solve_stein_together(
+def _solve_stein(
     A: SparseMatrix,
     E: SparseMatrix,
     sources: Sequence[tuple[Dense, bool]],
     settings: AdiSettings,
 ) -> list[LowRankFactor]:
-    """Solve Stein equations of one pencil as Lyapunov equations of A - E, A + E.
-
-    Parameters
-    ----------
-    A, E, sources, settings
-        As in `solve_together`.
-
-    Returns
-    -------
-    list of LowRankFactor
-        One for each source, with the residual factor of the Stein equation.
-    """
+    """Solve Stein equations of one pencil as Lyapunov equations of A - E, A + E."""
     root = math.sqrt(2)
     doubled = [(root * B, adjoint) for B, adjoint in sources]
     return [
         replace(solution, residual_factor=solution.residual_factor / root)
-        for solution in solve_together(A - E, A + E, doubled, settings)
+        for solution in _solve_lyapunov(A - E, A + E, doubled, settings)
     ]
+
+
+def _solve_lyapunov(
+    A: SparseMatrix,
+    E: SparseMatrix,
+    sources: Sequence[tuple[Dense, bool]],
+    settings: AdiSettings,
+) -> list[LowRankFactor]:
+    equations = [
+        AdiEquation(A, E, B, adjoint=adjoint, tol=settings.tol)
+        for B, adjoint in sources
+    ]
+    # The factorizations call BLAS for small blocks only.
+    with one_blas_thread():
+        used = _iterate(A, E, equations, settings)
+        return [_finished(equation, used, settings) for equation in equations]
 
 
 def _factorized(

@@ -13,7 +13,7 @@ Poles near the imaginary axis cost digits, so that callers check the residual.
 
 from hankelcut import _array
 from hankelcut._typing import Array
-from hankelcut.lti.equations._squared_smith import compress, inverse
+from hankelcut.lti.equations._squared_smith import compress, entry_norm, inverse
 
 __all__ = ["sign_factors"]
 
@@ -46,10 +46,10 @@ def sign_factors(A: Array, B: Array, C: Array) -> tuple[Array, Array, Array]:
     identity = _array.eye(n, A)
     tolerance = n * _array.eps(A)
     controllability, observability = compress(xp, B), compress(xp, _array.adjoint(C))
-    distance = _size(A + identity)
+    distance = entry_norm(A + identity)
     for _ in range(_MOST_ITERATIONS):
         inverted = inverse(A)
-        ratio = xp.sqrt(_size(A) / _size(inverted))
+        ratio = xp.sqrt(entry_norm(A) / entry_norm(inverted))
         near = distance <= _NEAR
         scale = xp.where(near, xp.ones_like(ratio), ratio)[..., None, None]
         scale = xp.astype(scale, A.dtype)
@@ -62,13 +62,9 @@ def sign_factors(A: Array, B: Array, C: Array) -> tuple[Array, Array, Array]:
         ]
         observability = compress(xp, xp.concat(doubled, axis=-1)) / 2**0.5
         A = (A / scale + scale * inverted) / 2
-        before, distance = distance, _size(A + identity)
+        before, distance = distance, entry_norm(A + identity)
         # Quadratic convergence: what was near is exact after the step.
         if bool(xp.all((before <= tolerance**0.5) | ~xp.isfinite(distance))):
             break
     converged = distance <= n * tolerance**0.5
     return controllability / 2**0.5, observability / 2**0.5, converged
-
-
-def _size(matrix: Array) -> Array:
-    return _array.namespace(matrix).linalg.matrix_norm(matrix, ord="fro")

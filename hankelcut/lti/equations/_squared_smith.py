@@ -24,6 +24,7 @@ __all__ = [
     "MOST_DOUBLINGS",
     "cayley_transform",
     "compress",
+    "entry_norm",
     "inverse",
     "smith_factor",
     "smith_solution",
@@ -88,7 +89,7 @@ def smith_solution(
         power = power @ power
         if _settled(power, enough):
             break
-    return (X + _array.adjoint(X)) / 2, _size(power) <= enough
+    return (X + _array.adjoint(X)) / 2, entry_norm(power) <= enough
 
 
 def smith_factor(
@@ -120,7 +121,7 @@ def smith_factor(
         power = power @ power
         if _settled(power, enough):
             break
-    return factor, _size(power) <= enough
+    return factor, entry_norm(power) <= enough
 
 
 def compress(xp: Namespace, factor: Array) -> Array:
@@ -158,11 +159,11 @@ def inverse(matrix: Array) -> Array:
 def _settled(power: Array, enough: float) -> bool:
     """Whether every item's powers vanished or overflowed."""
     xp = _array.namespace(power)
-    size = _size(power)
+    size = entry_norm(power)
     return bool(xp.all((size <= enough) | ~xp.isfinite(size)))
 
 
-def _size(matrix: Array) -> Array:
+def entry_norm(matrix: Array) -> Array:
     """Frobenius norm in one pass; squares may leave the range."""
     xp = _array.namespace(matrix)
     count = int(matrix.shape[-2]) * int(matrix.shape[-1])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hankelcut._typing import Array
-from hankelcut.lti.equations._adi_iteration import solve_stein_together
+from hankelcut.lti.equations._adi_iteration import solve_together
 from hankelcut.lti.equations._adi_settings import AdiSettings, Progress, checked_pencil
 from hankelcut.lti.equations.low_rank_factor import LowRankFactor
 from hankelcut.lti.systems import _sparse_lu
@@ -83,4 +83,4 @@ def low_rank_smith(
     caller = "low_rank_smith"
     settings = AdiSettings(caller, tol, max_iterations, shifts, progress, discrete=True)
     A, B, E = checked_pencil(caller, A, _sparse_lu.dense(B), E)
-    return solve_stein_together(A, E, [(B, False)], settings)[0]
+    return solve_together(A, E, [(B, False)], settings)[0]

@@ -64,6 +64,18 @@ class GramianFactors:
     absolute: Array = None
     of_squares: Array = None
 
+    def with_zeros(self, values: Array) -> Array:
+        """Return all N values, from the nonzero ones of Lo^H Lc, (..., k).
+
+        Parameters
+        ----------
+        values : (..., k) array
+            Singular values of the product of the factors, descending.
+        """
+        missing = self.controllability.shape[-2] - values.shape[-1]
+        zeros = _array.zeros((*values.shape[:-1], missing), values)
+        return _array.namespace(values).concat([values, zeros], axis=-1)
+
     def uncertainty(self, values: Array) -> Array:
         """Uncertainty of each singular value, the least of the known bounds.
 

@@ -76,10 +76,6 @@ def hankel_singular_values(
         # Making its graded factors real would cost the smallest values their digits.
         system = conjugate_closure(system)
     factors = gramian_factors(system, gramians=gramians, caller=caller)
-    xp = _array.namespace(factors.controllability)
     product = _array.adjoint(factors.observability) @ factors.controllability
     _array.require_in_range(caller, values=product)
-    values = graded_singular_values(product)
-    missing = factors.controllability.shape[-2] - values.shape[-1]
-    zeros = _array.zeros((*values.shape[:-1], missing), values)
-    return xp.concat([values, zeros], axis=-1)
+    return factors.with_zeros(graded_singular_values(product))

@@ -68,7 +68,6 @@ def time_limited_controllability_gramian(
     >>> float(hc.time_limited_controllability_gramian(integrator, 3.0)[0, 0])
     12.0
     """
-    require_dense_or_diagonal("time_limited_controllability_gramian", system)
     caller = "time_limited_controllability_gramian"
     return _time_limited(caller, system, horizon, dual=False)
 
@@ -98,7 +97,6 @@ def time_limited_observability_gramian(
     InvalidSystemError, IllConditionedError
         As `time_limited_controllability_gramian`.
     """
-    require_dense_or_diagonal("time_limited_observability_gramian", system)
     caller = "time_limited_observability_gramian"
     return _time_limited(caller, system, horizon, dual=True)
 
@@ -154,7 +152,6 @@ def frequency_limited_controllability_gramian(
     >>> round(float(P[0, 0]), 12)  # half of the unlimited 2.0 lies below 1 rad/s
     1.0
     """
-    require_dense_or_diagonal("frequency_limited_controllability_gramian", system)
     caller = "frequency_limited_controllability_gramian"
     return _frequency_limited(caller, system, band, dual=False)
 
@@ -184,7 +181,6 @@ def frequency_limited_observability_gramian(
     InvalidSystemError, UnstableSystemError, IllConditionedError
         As `frequency_limited_controllability_gramian`.
     """
-    require_dense_or_diagonal("frequency_limited_observability_gramian", system)
     caller = "frequency_limited_observability_gramian"
     return _frequency_limited(caller, system, band, dual=True)
 
@@ -196,6 +192,7 @@ def _time_limited(
     *,
     dual: bool,
 ) -> Array:
+    require_dense_or_diagonal(caller, system)
     continuous = isinstance(system.time, Continuous)
     finite = 0 <= horizon < math.inf
     if not finite or not (continuous or horizon == math.floor(horizon)):
@@ -233,6 +230,7 @@ def _frequency_limited(
     *,
     dual: bool,
 ) -> Array:
+    require_dense_or_diagonal(caller, system)
     mirrored = (
         system.readout != "complex"
         if isinstance(system, DiagonalStateSpace)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hankelcut.lti.equations._adi_iteration import solve_stein_together, solve_together
+from hankelcut.lti.equations._adi_iteration import solve_together
 from hankelcut.lti.equations._adi_settings import AdiSettings, Progress
 from hankelcut.lti.equations.low_rank_factor import LowRankFactor
 from hankelcut.lti.systems._sparse_lu import Dense
@@ -89,9 +89,8 @@ def low_rank_gramian_factors(
         progress=progress,
         discrete=isinstance(system.time, Discrete),
     )
-    solve = solve_stein_together if settings.discrete else solve_together
     sources = [(system.B, False), (system.C.conj().T, True)]
-    return LowRankGramians(*solve(system.A, system.E, sources, settings))
+    return LowRankGramians(*solve_together(system.A, system.E, sources, settings))
 
 
 def hankel_product(system: SparseStateSpace, factors: LowRankGramians) -> Dense:
@@ -138,6 +137,6 @@ def sparse_h2_norm(system: SparseStateSpace, caller: str) -> Dense:
     if not discrete and system.D.any():
         return np.asarray(np.inf)
     settings = AdiSettings(caller, discrete=discrete)
-    solve = solve_stein_together if discrete else solve_together
-    Zc = solve(system.A, system.E, [(system.B, False)], settings)[0].factor
+    source = (system.B, False)
+    Zc = solve_together(system.A, system.E, [source], settings)[0].factor
     return np.asarray(np.hypot(np.linalg.norm(system.C @ Zc), np.linalg.norm(system.D)))

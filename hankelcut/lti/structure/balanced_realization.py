@@ -79,8 +79,8 @@ def balanced_realization(
     >>> round(float(hc.controllability_gramian(balanced.system)[0, 0]), 12)
     6.0
     """
-    require_dense_or_diagonal("balanced_realization", system)
     caller = "balanced_realization"
+    require_dense_or_diagonal(caller, system)
     factors = gramian_factors(system, caller=caller)
     Lc, Lo = factors.controllability, factors.observability
     xp = _array.namespace(Lc, Lo)

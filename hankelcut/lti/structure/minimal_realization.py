@@ -126,8 +126,8 @@ def minimal_realization(
     >>> minimal.system.n_states  # the pole at -1 is not observable
     1
     """
-    require_dense_or_diagonal("minimal_realization", system)
     caller = "minimal_realization"
+    require_dense_or_diagonal(caller, system)
     dense = to_dense(system)
     _array.require_finite(caller, A=dense.A, B=dense.B, C=dense.C, D=dense.D)
     n, eps = dense.n_states, _array.eps(dense.A)

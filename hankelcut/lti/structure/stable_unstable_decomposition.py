@@ -107,8 +107,8 @@ def stable_unstable_decomposition(
     >>> parts.stable.A, parts.unstable.A
     (array([[-1.]]), array([[2.]]))
     """
-    require_dense_or_diagonal("stable_unstable_decomposition", system)
     caller = "stable_unstable_decomposition"
+    require_dense_or_diagonal(caller, system)
     if margin is not None and not 0 <= margin < float("inf"):
         msg = f"{caller}: got margin={margin!r}, need a finite one >= 0"
         raise InvalidSystemError(msg)

@@ -83,8 +83,8 @@ def discretize(
     >>> round(float(hc.discretize(plant, 0.5).A[0, 0]), 12)  # e^(-2 * 0.5)
     0.367879441171
     """
-    require_dense_or_diagonal("discretize", system)
     caller = "discretize"
+    require_dense_or_diagonal(caller, system)
     if not isinstance(system.time, Continuous):
         msg = f"{caller}: got a system in {system.time}, need a continuous one"
         raise InvalidSystemError(msg)
@@ -142,8 +142,8 @@ def undiscretize(
     **Method.** Zero-order hold: the principal logarithm of a block matrix, on the host,
     in double precision, checked by its exponential.
     """
-    require_dense_or_diagonal("undiscretize", system)
     caller = "undiscretize"
+    require_dense_or_diagonal(caller, system)
     if not isinstance(system.time, Discrete):
         msg = f"{caller}: got a system in {system.time}, need a discrete one"
         raise InvalidSystemError(msg)
