@@ -70,7 +70,9 @@ class SchurForm:
 
     def enter(self, B: Matrix) -> Matrix:
         """Return V^-1 B."""
-        entered: Matrix = self.U.conj().T @ (B / self.scales[:, None])
+        if np.any(self.scales != 1):
+            B = B / self.scales[:, None]
+        entered: Matrix = self.U.conj().T @ B
         return entered
 
     def leave(self, R: Matrix) -> Matrix:

@@ -21,9 +21,9 @@ from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
 __all__ = ["solve_in_schur_form"]
 
-# Hermitian products are formed in this many strips, which saves 3/8 of the work, but
+# Hermitian products are formed in this many strips, which saves 5/12 of the work, but
 # in none smaller than a block.
-_STRIPS = 4
+_STRIPS = 6
 _BLOCK = 64
 
 
