@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 import hankelcut as hc
 from hankelcut.reduction import OrderTarget
-from hankelcut.reduction.low_rank_balanced_truncation import truncate_sparse
+from hankelcut.reduction.methods.low_rank_balanced_truncation import truncate_sparse
 
 # What the package itself uses for sparse factorizations.
 N_THREADS = 1

@@ -1,8 +1,8 @@
 """How to make a linear system smaller, and by how much that is wrong."""
 
-from hankelcut.reduction.balanced_truncation import balanced_truncation, truncate
-from hankelcut.reduction.balancing import Balancing, StateMap, balance
-from hankelcut.reduction.low_rank_balanced_truncation import (
+from hankelcut.reduction.methods.balanced_truncation import balanced_truncation, truncate
+from hankelcut.reduction.balancing.balancing import Balancing, StateMap, balance
+from hankelcut.reduction.methods.low_rank_balanced_truncation import (
     low_rank_balanced_truncation,
 )
 from hankelcut.reduction.order_selection import (

@@ -16,7 +16,7 @@ from hankelcut.lti import (
     simulate,
 )
 from hankelcut.reduction import OrderTarget, balance, balanced_truncation
-from hankelcut.reduction.diagonal_truncation import truncate_to_modes
+from hankelcut.reduction.balancing.diagonal_truncation import truncate_to_modes
 from hankelcut.validation import (
     check_hankel_bounds,
     random_diagonal_system,

@@ -14,12 +14,12 @@ from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous
-from hankelcut.reduction.balancing import Balancing, StateMap, balance
-from hankelcut.reduction.diagonal_truncation import truncate_to_modes
-from hankelcut.reduction.low_rank_balanced_truncation import truncate_sparse
+from hankelcut.reduction.balancing.balancing import Balancing, StateMap, balance
+from hankelcut.reduction.balancing.diagonal_truncation import truncate_to_modes
+from hankelcut.reduction.methods.low_rank_balanced_truncation import truncate_sparse
 from hankelcut.reduction.order_selection import OrderSelection, OrderTarget
 from hankelcut.reduction.result import ReductionResult
-from hankelcut.reduction.stored_modes import Modes
+from hankelcut.reduction.balancing.stored_modes import Modes
 
 __all__ = ["balanced_truncation", "truncate"]
 

@@ -18,7 +18,7 @@ from hankelcut.lti.systems.conversions import to_dense
 from hankelcut.lti.systems.diagonal_state_space import exponents_of
 from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.time_domain import Continuous
-from hankelcut.reduction.stored_modes import (
+from hankelcut.reduction.balancing.stored_modes import (
     Modes,
     Truncated,
     eigenvectors,

@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from hankelcut._errors import IllConditionedError, ToleranceNotAttainableError
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
-from hankelcut.reduction.balancing import Balancing
+from hankelcut.reduction.balancing.balancing import Balancing
 from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
-from hankelcut.reduction.pole_separation import separated_modes
+from hankelcut.reduction.balancing.pole_separation import separated_modes
 from hankelcut.reduction.result import storage_tolerance
-from hankelcut.reduction.stored_modes import (
+from hankelcut.reduction.balancing.stored_modes import (
     Modes,
     Truncated,
     eigenvectors,

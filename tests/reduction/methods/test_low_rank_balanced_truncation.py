@@ -29,7 +29,7 @@ from hankelcut.reduction import (
     balanced_truncation,
     low_rank_balanced_truncation,
 )
-from hankelcut.reduction.low_rank_balanced_truncation import truncate_sparse
+from hankelcut.reduction.methods.low_rank_balanced_truncation import truncate_sparse
 from tests.helpers import TIMES
 from tests.sparse_systems import grid_laplacian, grid_system, penzl_system, structure
 

@@ -13,7 +13,7 @@ from hankelcut.lti.norms.modal_norms import modal_norms
 from hankelcut.lti.structure.stability import pole_margins
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace, exponents_of
 from hankelcut.lti.systems.state_space import StateSpace
-from hankelcut.reduction.balancing import Balancing
+from hankelcut.reduction.balancing.balancing import Balancing
 
 __all__ = [
     "Modes",

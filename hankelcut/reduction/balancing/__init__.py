@@ -1,0 +1,1 @@
+"""Balancing and what diagonal systems need beyond it."""
