@@ -35,6 +35,7 @@ from hankelcut.lti import (
     conjugate_closure,
     continuous_lyapunov,
     continuous_lyapunov_factor,
+    continuous_riccati,
     controllability_gramian,
     controllability_gramian_factor,
     diagonalize,
@@ -79,6 +80,7 @@ from hankelcut.lti import (
 )
 from hankelcut.reduction import (
     Certificate,
+    ErrorBound,
     OrderTarget,
     ReductionResult,
     balance,
@@ -98,6 +100,7 @@ __all__ = [
     "DataError",
     "DiagonalStateSpace",
     "Discrete",
+    "ErrorBound",
     "HankelcutError",
     "HinfBracket",
     "IllConditionedError",
@@ -124,6 +127,7 @@ __all__ = [
     "conjugate_closure",
     "continuous_lyapunov",
     "continuous_lyapunov_factor",
+    "continuous_riccati",
     "controllability_gramian",
     "controllability_gramian_factor",
     "diagonalize",

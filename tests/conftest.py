@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-ROOT = Path(__file__).parent.parent
+from tests.helpers import DATA_FOLDER
 
 # No deadline: the first example of a test pays for imports and BLAS start-up.
 settings.register_profile("dev", deadline=None, max_examples=50)
@@ -70,7 +70,6 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """Folder with the data sets mnist/ and slicot/; skips where there is none."""
-    folder = Path(os.environ.get("HANKELCUT_DATA", ROOT / "../shared/data")).resolve()
-    if not folder.is_dir():
-        pytest.skip(f"no data at {folder}: set HANKELCUT_DATA to their folder")
-    return folder
+    if not DATA_FOLDER.is_dir():
+        pytest.skip(f"no data at {DATA_FOLDER}: set HANKELCUT_DATA to their folder")
+    return DATA_FOLDER

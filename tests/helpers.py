@@ -1,8 +1,10 @@
 """What several test modules share: grids, conversion between backends, oracles."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import jaxtyping
@@ -19,6 +21,10 @@ from hankelcut.lti import (
     hinf_norm,
 )
 from hankelcut.reduction import ReductionResult, balanced_truncation
+
+# The data sets mnist/ and slicot/, which may be missing.
+_BESIDE = Path(__file__).parents[2] / "shared/data"
+DATA_FOLDER = Path(os.environ.get("HANKELCUT_DATA", _BESIDE)).resolve()
 
 TIMES = [Discrete(0.1), Continuous()]
 READOUTS = ["complex", "real", "twice_real"]

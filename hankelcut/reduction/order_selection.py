@@ -3,7 +3,7 @@
 import math
 import numbers
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hankelcut import _array
 from hankelcut._errors import ToleranceNotAttainableError
@@ -26,12 +26,20 @@ class HankelSpectrum:
         Machine epsilon of the arithmetic that computed them.
     unknown_tail : float
         Estimate of the sum of values that were not computed.
+    bounds : tuple of float, optional
+        A-priori error bounds of the orders 0, ..., N; twice the tail sums by default.
+        Empty where a method has no bound.
+    cluster : float
+        Relative distance up to which values belong together, as those of a lightly
+        damped pair of poles do.
     """
 
     values: tuple[float, ...]
     uncertainty: tuple[float, ...]
     eps: float
     unknown_tail: float = 0.0
+    bounds: tuple[float, ...] | None = None
+    cluster: float = 1e-3
 
     @classmethod
     def from_arrays(cls, values: Array, uncertainty: Array) -> "HankelSpectrum":
@@ -56,7 +64,9 @@ class HankelSpectrum:
         return sum(value > max(floor, doubt) for value, doubt in pairs)
 
     def error_bounds(self) -> list[float]:
-        """Twice the tail sums, what is uncertain included, for orders 0, ..., N."""
+        """A-priori bounds, what is uncertain included, for orders 0, ..., N."""
+        if self.bounds is not None:
+            return list(self.bounds)
         pairs = zip(self.values, self.uncertainty, strict=True)
         tails = _tails([v + d for v, d in pairs])
         return [2 * (tail + self.unknown_tail) for tail in tails]
@@ -71,9 +81,18 @@ class HankelSpectrum:
         """Whether order and order + 1 have (numerically) equal values."""
         if not 0 < order < len(self.values):
             return False
-        upper, lower = self.values[order - 1], self.values[order]
+        upper = self.values[order - 1]
         doubt = self.uncertainty[order - 1] + self.uncertainty[order]
-        return upper - lower <= max(math.sqrt(self.eps) * upper, doubt)
+        return self._gap(order) * upper <= max(math.sqrt(self.eps) * upper, doubt)
+
+    def cuts_cluster(self, order: int) -> bool:
+        """Whether order and order + 1 have values of one cluster."""
+        return 0 < order < len(self.values) and self._gap(order) <= self.cluster
+
+    def _gap(self, order: int) -> float:
+        """Return the relative distance of the values on both sides of a cut."""
+        upper, lower = self.values[order - 1], self.values[order]
+        return (upper - lower) / upper if upper > 0 else 0.0
 
     def next_gap(self, order: int, limit: int) -> int:
         """Smallest order from `order` to `limit` that cuts no tie; `limit` if none."""
@@ -92,39 +111,52 @@ class OrderSelection:
 
 @dataclass(frozen=True)
 class OrderTarget:
-    """What decides the order: exactly one of its three fields.
+    """What decides the order: one of `order`, `error_tol` and `energy_tol`.
 
     Parameters
     ----------
     order : int, optional
         Number of states to keep, 0 <= order <= n.
     error_tol : float, optional
-        Largest admissible H-infinity error bound, absolute, in output units per input
-        unit: the smallest order with 2 (sigma_{r+1} + ... + sigma_N) <= error_tol.
+        Largest admissible a-priori error bound, absolute, in output units per input
+        unit: the smallest order whose bound, for balanced truncation
+        2 (sigma_{r+1} + ... + sigma_N), is at most error_tol.
     energy_tol : float, optional
         Largest discarded share of the sum of the Hankel singular values, in [0, 1):
         the criterion of Chahine et al. (ICLR 2026, arXiv 2510.02823), which keeps the
         error below 2 energy_tol (sigma_1 + ... + sigma_N).
+    relative : bool
+        Whether error_tol is a multiple of the H-infinity norm of the full system.
+    max_order : int, optional
+        Largest order to choose, whatever a tolerance asks for; the model then misses
+        the tolerance, with a warning.
 
     Raises
     ------
     ValueError
-        If not exactly one is given, or its value is out of range.
+        If not exactly one of the three is given, or a value is out of range.
     """
 
     order: int | None = None
     error_tol: float | None = None
     energy_tol: float | None = None
+    relative: bool = False
+    max_order: int | None = None
 
     def __post_init__(self) -> None:
-        given = {k: v for k, v in vars(self).items() if v is not None}
+        three = {"order", "error_tol", "energy_tol"}
+        given = {k: v for k, v in vars(self).items() if k in three and v is not None}
         if len(given) != 1:
             shown = ", ".join(f"{k}={v!r}" for k, v in given.items()) or "none of them"
             msg = f"got {shown}; need exactly one of order, error_tol and energy_tol"
             raise ValueError(msg)
-        whole = self.order is None or isinstance(self.order, numbers.Integral)
-        if not whole or (self.order is not None and self.order < 0):
-            msg = f"got order={self.order!r}, need a whole number >= 0"
+        for name, count in {"order": self.order, "max_order": self.max_order}.items():
+            whole = count is None or isinstance(count, numbers.Integral)
+            if not whole or (count is not None and count < 0):
+                msg = f"got {name}={count!r}, need a whole number >= 0"
+                raise ValueError(msg)
+        if self.relative and self.error_tol is None:
+            msg = "got relative=True without error_tol; it says what error_tol means"
             raise ValueError(msg)
         if self.error_tol is not None and not self.error_tol >= 0:
             msg = f"got error_tol={self.error_tol!r}, need a number >= 0"
@@ -132,6 +164,23 @@ class OrderTarget:
         if self.energy_tol is not None and not 0 <= self.energy_tol < 1:
             msg = f"got energy_tol={self.energy_tol!r}, need a share in [0, 1)"
             raise ValueError(msg)
+
+    @property
+    def announces(self) -> bool:
+        """Whether what is noted on the way must be warned of: the user set an order."""
+        return self.order is not None or self.max_order is not None
+
+    def absolute(self, norm: float) -> "OrderTarget":
+        """Return the target with a relative error_tol made absolute.
+
+        Parameters
+        ----------
+        norm : float
+            H-infinity norm of the full system, or a lower bound of it.
+        """
+        if not self.relative or self.error_tol is None:
+            return self
+        return replace(self, error_tol=self.error_tol * norm, relative=False)
 
     def select(self, spectrum: HankelSpectrum, caller: str) -> OrderSelection:
         """Return number of values of the spectrum to keep.
@@ -156,9 +205,34 @@ class OrderTarget:
         ValueError
             If `order` is larger than the number of values.
         """
-        rank, total = spectrum.numerical_rank, len(spectrum.values)
+        if self.relative:
+            msg = f"{caller}: a relative error_tol must be made absolute first"
+            raise ValueError(msg)
         if self.order is not None:
-            return _fixed_order(self.order, rank, spectrum, caller)
+            return self._capped(_fixed_order(self.order, spectrum, caller), spectrum)
+        try:
+            selection = self._smallest(spectrum, caller)
+        except ToleranceNotAttainableError:
+            most = self.max_order
+            if most is None or most > spectrum.numerical_rank:
+                raise
+            selection = OrderSelection(len(spectrum.values))
+        return self._capped(selection, spectrum)
+
+    def _capped(
+        self, selection: OrderSelection, spectrum: HankelSpectrum
+    ) -> OrderSelection:
+        """Return the selection, or that of `max_order` where it is larger."""
+        most = self.max_order
+        if most is None or selection.order <= most:
+            return selection
+        note = f"the target needs order {selection.order}; cut to max_order={most}"
+        capped = _fixed_order(most, spectrum, "max_order")
+        return OrderSelection(capped.order, (note, *capped.notes))
+
+    def _smallest(self, spectrum: HankelSpectrum, caller: str) -> OrderSelection:
+        """Return the smallest order that meets a tolerance."""
+        rank, total = spectrum.numerical_rank, len(spectrum.values)
         if self.error_tol is not None:
             name, tolerance = "error_tol", self.error_tol
             measures = spectrum.error_bounds()
@@ -182,9 +256,8 @@ class OrderTarget:
         return OrderSelection(moved, (note + f"moved up to {moved}",))
 
 
-def _fixed_order(
-    order: int, rank: int, spectrum: HankelSpectrum, caller: str
-) -> OrderSelection:
+def _fixed_order(order: int, spectrum: HankelSpectrum, caller: str) -> OrderSelection:
+    rank = spectrum.numerical_rank
     if order > len(spectrum.values):
         msg = f"{caller}: got order={order}, need at most the {len(spectrum.values)} "
         raise ValueError(msg + "states of the system")
@@ -196,6 +269,14 @@ def _fixed_order(
         above = spectrum.next_gap(order, len(spectrum.values))
         note = f"order {order} cuts inside a tie of Hankel singular values (the reduced"
         note += f" model is not unique); the next gap is at order {above}"
+        return OrderSelection(order, (note,))
+    if spectrum.cuts_cluster(order):
+        note = (
+            f"order {order} cuts between values within {spectrum.cluster:.1g} of each "
+        )
+        note += (
+            "other, as those of a lightly damped pair; consider one more or one less"
+        )
         return OrderSelection(order, (note,))
     return OrderSelection(order)
 

@@ -1,23 +1,21 @@
-"""The result of a reduction and the certificate that measures it."""
+"""The result of a reduction: the model, its bound, and how to measure its error."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
 
 from hankelcut import _array
 from hankelcut._typing import Array
-from hankelcut.lti.norms.h2_norm import h2_norm
-from hankelcut.lti.norms.hinf_norm import HinfBracket, hinf_norm
-from hankelcut.lti.responses.peak_gain import peak_gain
-from hankelcut.lti.responses.sampled_peak import sampled_peak
-from hankelcut.lti.structure.stability import poles_of, stability_margin
+from hankelcut.lti.gramians.hankel_singular_values import hankel_singular_values
+from hankelcut.lti.structure.stability import stability_margin
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
+from hankelcut.reduction.certificate import Certificate, measured_h2, measured_hinf
 
-__all__ = ["Certificate", "ReductionResult", "storage_tolerance"]
+__all__ = ["ErrorBound", "ReductionResult", "storage_tolerance"]
+
+_HANKEL = "Hankel singular values"
 
 
 def storage_tolerance(eps: float) -> float:
@@ -30,34 +28,25 @@ def storage_tolerance(eps: float) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Certificate:
-    """Measured errors of a reduced model, next to the bound that promised them.
+class ErrorBound:
+    """What a method promises of its error before anything is measured.
 
     Parameters
     ----------
-    hinf_error : HinfBracket
-        H-infinity norm of G - G_r: lower and upper end and the peak frequency.
-    upper_end : {"certified", "a priori", "sampled"}
-        What the upper end is: certified over all frequencies, or the a-priori bound
-        (where no certificate was found, and for dense systems on an accelerator, whose
-        lower end is then searched on a grid); or, for sparse systems, the estimate that
-        stands in for that bound, with a lower end sampled on a grid.
-    h2_error : (...) array
-        H2 norm of G - G_r.
-    error_bound : (...) array
-        The a-priori bound of the reduction.
-    stability_margin : (...) array
-        Of the reduced model.
-    bound_holds : (...) bool array
-        Whether the measured lower end stays within the bound, up to rounding.
+    value : (...) array or None
+        The bound; None where the method has none.
+    quantity : str
+        What it bounds.
+    condition : str
+        When it holds and by whom it was proven, or why there is none.
+    error : StateSpace, optional
+        Stable system whose H-infinity norm is bounded, where that is not G - G_r.
     """
 
-    hinf_error: HinfBracket
-    upper_end: Literal["certified", "a priori", "sampled"]
-    h2_error: Array
-    error_bound: Array
-    stability_margin: Array
-    bound_holds: Array
+    value: Array | None
+    quantity: str = "H-infinity norm of G - G_r"
+    condition: str = "G stable (Enns 1984, Glover 1984; Al-Saggaf & Franklin 1987)"
+    error: StateSpace | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,90 +56,107 @@ class ReductionResult:
     Parameters
     ----------
     system : StateSpace or DiagonalStateSpace
-        The reduced system, of the kind, array library and dtype of the full one; dense
-        for a sparse one.
+        The reduced system, of the array library and dtype of the full one. Balanced
+        truncation keeps diagonal systems diagonal; all else is dense.
     order : int
-        Its number of states (stored complex states of a diagonal system).
-    hankel_singular_values : (..., N) array
-        All values of the full system, descending; N = n, or 2 n for the real map of a
-        diagonal system with a real readout. Of a sparse system those that were
-        computed, fewer than n.
-    error_bound : (...) array
-        Bound on the H-infinity norm of G - G_r: twice the sum, with multiplicity, of
-        the discarded values (Enns 1984, Glover 1984; discrete: Al-Saggaf & Franklin,
-        IEEE TAC 32, 1987, p. 815), the uncertainty of the computed values included. Of
-        a sparse system an estimate: see `low_rank_balanced_truncation`.
-    left_projection, right_projection : (..., N, order) arrays
-        W and T. Dense and complex readout: :math:`x \approx T x_r`,
-        :math:`x_r = W^H x`. Real readouts: the same with
-        :math:`[\mathrm{Re}\,x; \mathrm{Im}\,x] \approx \mathrm{Re}(T x_r)`. Sparse:
-        :math:`x_r = W^H E x`.
+        Its number of states (stored complex states of a diagonal system), unstable ones
+        that were kept included.
+    characteristic_values : (..., N) array
+        All values by which the method ranks states, descending: `values_name` says
+        which. N = n, or 2 n for the real map of a diagonal system with a real readout;
+        without the unstable states that were kept; of a sparse system those that were
+        computed.
+    bound : ErrorBound
+        The a-priori error bound, what it bounds and when it holds.
     method : str
         Name of the method.
     full : StateSpace, DiagonalStateSpace or SparseStateSpace
         The system that was reduced.
+    left_projection, right_projection : (..., N, order) arrays or None
+        W and T, for methods that project. Dense and complex readout:
+        :math:`x \approx T x_r`, :math:`x_r = W^H x`. Real readouts: the same with
+        :math:`[\mathrm{Re}\,x; \mathrm{Im}\,x] \approx \mathrm{Re}(T x_r)`. Sparse:
+        :math:`x_r = W^H E x`.
+    values_name : str
+        What the characteristic values are.
+    stable_error : StateSpace or None
+        G - G_r, where unstable poles that both have in common cancel in it.
+    residuals : callable or None
+        Computes the relative residuals of the two matrix equations that were balanced.
     warnings : tuple of str
         What was noticed on the way: ties, ranks, changed orders.
     """
 
     system: StateSpace | DiagonalStateSpace
     order: int
-    hankel_singular_values: Array
-    error_bound: Array
-    left_projection: Array
-    right_projection: Array
+    characteristic_values: Array
+    bound: ErrorBound
     method: str
     full: StateSpace | DiagonalStateSpace | SparseStateSpace
+    left_projection: Array | None = None
+    right_projection: Array | None = None
+    values_name: str = _HANKEL
+    stable_error: StateSpace | None = None
+    residuals: Callable[[], tuple[Array, Array]] | None = None
     warnings: tuple[str, ...] = ()
 
+    @property
+    def error_bound(self) -> Array:
+        """The a-priori bound, (...), on what `bound.quantity` says; None without."""
+        return self.bound.value
+
+    @property
+    def hankel_singular_values(self) -> Array:
+        """Hankel singular values, (..., N), of what was reduced.
+
+        Raises
+        ------
+        UnstableSystemError
+            If another kind of value was computed and the full system is not stable.
+        """
+        if self.values_name == _HANKEL or isinstance(self.full, SparseStateSpace):
+            return self.characteristic_values
+        return hankel_singular_values(self.full)
+
+    def error_system(self) -> StateSpace | DiagonalStateSpace | SparseStateSpace:
+        """Return G - G_r as a system, without unstable poles that cancel in it."""
+        if self.stable_error is not None:
+            return self.stable_error
+        return error_system(self.full, self.system)
+
     def certify(self, *, rtol: float = 0.01) -> Certificate:
-        """Measure the error: H-infinity bracket, H2 norm, stability margin.
+        """Measure the error: H-infinity bracket, H2 norm, stability margin, residuals.
 
         Parameters
         ----------
         rtol : float
-            Relative width wanted of the H-infinity bracket; sparse systems, whose lower
-            end is sampled, ignore it.
+            Relative width wanted of the H-infinity brackets; sparse systems, whose
+            lower end is sampled, ignore it.
 
         Returns
         -------
         Certificate
             The measured errors beside the a-priori bound.
         """
-        if isinstance(self.full, SparseStateSpace):
-            return self._sampled_certificate(self.full)
-        error = error_system(self.full, self.system)
-        if isinstance(error, DiagonalStateSpace) or _array.on_host(error.A):
-            bracket = hinf_norm(error, rtol=rtol)
-        else:
-            lower, frequency = peak_gain(error)
-            upper = _array.namespace(lower).maximum(lower, self.error_bound)
-            bracket = HinfBracket(lower, upper, frequency, certified=False)
-        largest = self.hankel_singular_values[..., :1]
-        xp = _array.namespace(largest)
-        slack = xp.sum(largest, axis=-1) * storage_tolerance(_array.eps(largest))
+        error, special, bound = self.error_system(), self.bound.error, self.bound.value
+        own_bound = bound if special is None else None
+        bracket, upper_end = measured_hinf(error, self.system, own_bound, rtol)
+        bounded = bracket
+        if special is not None:
+            bounded, _ = measured_hinf(special, self.system, bound, rtol)
         return Certificate(
             bracket,
-            "certified" if bracket.certified else "a priori",
-            h2_norm(error),
-            self.error_bound,
+            upper_end,
+            measured_h2(error),
+            bound,
+            bounded,
             stability_margin(self.system),
-            bracket.lower <= self.error_bound + slack,
+            None if bound is None else bounded.lower <= bound + self._slack(),
+            None if self.residuals is None else self.residuals(),
         )
 
-    def _sampled_certificate(self, full: SparseStateSpace) -> Certificate:
-        """Measure the error of a sparse system on a grid of frequencies."""
-        error = error_system(full, self.system)
-        peak, at = sampled_peak(error, _array.to_numpy(poles_of(self.system)))
-        gain = np.asarray(peak)
-        upper = np.maximum(gain, self.error_bound)
-        bracket = HinfBracket(gain, upper, np.asarray(at), certified=False)
-        slack = storage_tolerance(_array.eps(gain)) * self.hankel_singular_values[:1]
-        return Certificate(
-            bracket,
-            "sampled",
-            h2_norm(error),
-            self.error_bound,
-            stability_margin(self.system),
-            gain <= self.error_bound + slack.sum(),
-        )
+    def _slack(self) -> Array:
+        """Return what rounding may add to a measured error."""
+        largest = self.characteristic_values[..., :1]
+        xp = _array.namespace(largest)
+        return xp.sum(largest, axis=-1) * storage_tolerance(_array.eps(largest))

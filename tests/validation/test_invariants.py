@@ -6,7 +6,7 @@ import pytest
 
 import hankelcut as hc
 from hankelcut.lti import hankel_singular_values
-from hankelcut.reduction import balanced_truncation
+from hankelcut.reduction import ErrorBound, balanced_truncation
 from hankelcut.validation import (
     InvariantViolationError,
     check_hankel_bounds,
@@ -56,23 +56,23 @@ def breakages(result):
     model = result.system
     first = "A" if isinstance(model, hc.StateSpace) else "exponents"
     grown = -getattr(model, first) if first == "exponents" else 3 * model.A
-    kept = values[: result.order]
+    kept, small = values[: result.order], ErrorBound(bound / 100)
     return {
-        "too small": (replace(result, error_bound=bound / 100), "above its bound"),
+        "too small": (replace(result, bound=small), "above its bound"),
         "kept only": (
-            replace(result, hankel_singular_values=kept),
+            replace(result, characteristic_values=kept),
             "got 3 Hankel singular values",
         ),
         "nan": (
-            replace(result, hankel_singular_values=values * np.nan),
+            replace(result, characteristic_values=values * np.nan),
             "not all finite",
         ),
         "ascending": (
-            replace(result, hankel_singular_values=values[::-1]),
+            replace(result, characteristic_values=values[::-1]),
             "do not descend",
         ),
         "scaled": (
-            replace(result, hankel_singular_values=2 * values),
+            replace(result, characteristic_values=2 * values),
             "not the system's own",
         ),
         "unstable": (
@@ -132,7 +132,8 @@ def test_impossibly_small_errors_are_caught(reduced, monkeypatch):
 def test_message_rebuilds_the_system(reduced):
     system, result = reduced
     with pytest.raises(InvariantViolationError) as caught:
-        check_hankel_bounds(system, replace(result, error_bound=0 * result.error_bound))
+        nothing = ErrorBound(0 * result.error_bound)
+        check_hankel_bounds(system, replace(result, bound=nothing))
     message = str(caught.value)
     source = message[message.index("hc.") :]
     rebuilt = eval(source, {"hc": hc, "np": np})
@@ -176,7 +177,7 @@ def test_item_of_a_batch_is_rebuilt_alone(rng):
     bound = result.error_bound.copy()
     bound[2] = 0.0
     with pytest.raises(InvariantViolationError) as caught:
-        check_hankel_bounds(system, replace(result, error_bound=bound))
+        check_hankel_bounds(system, replace(result, bound=ErrorBound(bound)))
     message = str(caught.value)
     rebuilt = eval(message[message.index("hc.") :], {"hc": hc, "np": np})
     np.testing.assert_array_equal(rebuilt.A, system.A[2])

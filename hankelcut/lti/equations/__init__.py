@@ -11,6 +11,7 @@ from hankelcut.lti.equations.lyapunov import (
     discrete_lyapunov_factor,
 )
 from hankelcut.lti.equations.lyapunov_equation import LyapunovEquation
+from hankelcut.lti.equations.riccati import continuous_riccati
 from hankelcut.lti.equations.sylvester import sylvester
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Progress",
     "continuous_lyapunov",
     "continuous_lyapunov_factor",
+    "continuous_riccati",
     "discrete_lyapunov",
     "discrete_lyapunov_factor",
     "low_rank_adi",

@@ -64,6 +64,14 @@ class GramianFactors:
     absolute: Array = None
     of_squares: Array = None
 
+    @classmethod
+    def of_dense(cls, Lc: Array, Lo: Array) -> "GramianFactors":
+        """Attach to the factors of a dense system the rounding of their product."""
+        xp = _array.namespace(Lc, Lo)
+        # Whatever the units of the states.
+        sizes = xp.sum(row_norms(Lc) * row_norms(Lo), axis=-1)
+        return cls(Lc, Lo, absolute=Lc.shape[-2] * _array.eps(Lc) * sizes)
+
     def with_zeros(self, values: Array) -> Array:
         """Return all N values, from the nonzero ones of Lo^H Lc, (..., k).
 
@@ -153,14 +161,7 @@ def gramian_factors(
     _array.require_finite(caller, D=system.D)
     equation = LyapunovEquation(system.A, system.time, caller=caller)
     Lc, Lo = equation.factors(system.B, system.C)
-    return GramianFactors(Lc, Lo, absolute=_dense_rounding(Lc, Lo))
-
-
-def _dense_rounding(Lc: Array, Lo: Array) -> Array:
-    """Return the rounding of Lo^H Lc, whatever the units of the states."""
-    xp = _array.namespace(Lc, Lo)
-    sizes = xp.sum(row_norms(Lc) * row_norms(Lo), axis=-1)
-    return Lc.shape[-2] * _array.eps(Lc) * sizes
+    return GramianFactors.of_dense(Lc, Lo)
 
 
 def require_solvable(caller: str, system: StateSpace | DiagonalStateSpace) -> None:

@@ -9,6 +9,7 @@ from hankelcut._typing import Array
 from hankelcut.lti.gramians._graded_singular_values import graded_singular_values
 from hankelcut.lti.gramians._square_root_projections import square_root_projections
 from hankelcut.lti.gramians.gramian_factors import (
+    GramianFactors,
     GramianMethod,
     gramian_factors,
     require_solvable,
@@ -19,7 +20,7 @@ from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.order_selection import HankelSpectrum
 
-__all__ = ["Balancing", "StateMap", "balance"]
+__all__ = ["Balancing", "StateMap", "balance", "balance_factors"]
 
 StateMap: TypeAlias = Literal["real", "complex"]
 """What is balanced for a diagonal system with a real readout: see `balance`."""
@@ -155,6 +156,25 @@ def _balance(
     system: StateSpace | DiagonalStateSpace, gramians: GramianMethod, caller: str
 ) -> Balancing:
     factors = gramian_factors(system, gramians=gramians, caller=caller)
+    return _decomposed(system, factors)
+
+
+def balance_factors(system: StateSpace, Lc: Array, Lo: Array) -> Balancing:
+    """Balance any pair of Gramians that is known by its factors.
+
+    Parameters
+    ----------
+    system : StateSpace
+        System with n states.
+    Lc, Lo : (..., n, K) arrays
+        Factors of the two Gramians, :math:`P = L_cL_c^H` and :math:`Q = L_oL_o^H`.
+    """
+    return _decomposed(system, GramianFactors.of_dense(Lc, Lo))
+
+
+def _decomposed(
+    system: StateSpace | DiagonalStateSpace, factors: GramianFactors
+) -> Balancing:
     Lc, Lo = factors.controllability, factors.observability
     xp = _array.namespace(Lc, Lo)
     product = _array.adjoint(Lo) @ Lc

@@ -13,9 +13,7 @@ from dataclasses import replace
 from hankelcut._errors import IllConditionedError, ToleranceNotAttainableError
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.reduction.balancing.balancing import Balancing
-from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
 from hankelcut.reduction.balancing.pole_separation import separated_modes
-from hankelcut.reduction.result import storage_tolerance
 from hankelcut.reduction.balancing.stored_modes import (
     Modes,
     Truncated,
@@ -26,6 +24,8 @@ from hankelcut.reduction.balancing.stored_modes import (
     project,
     storage_error,
 )
+from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
+from hankelcut.reduction.result import storage_tolerance
 
 __all__ = ["truncate_to_modes"]
 
@@ -73,6 +73,8 @@ def truncate_to_modes(
     IllConditionedError
         If no admissible order has a diagonal form that can be stored accurately.
     """
+    if target.max_order is not None:
+        return _capped(balancing, stored_as, target, storage_eps, caller)
     spectrum, n = balancing.spectrum(), stored_as.n_states
     if target.order is None:
         most = n - 1
@@ -88,7 +90,9 @@ def truncate_to_modes(
         # rank may leave fewer without any loss.
         values_per_state = len(spectrum.values) // max(n, 1)
         values = min(values_per_state * most, max(spectrum.numerical_rank, most))
-        selection = OrderTarget(order=values).select(spectrum, caller)
+        # The values of a layer are many and dense: only ties among them say anything.
+        plain = replace(spectrum, cluster=0.0)
+        selection = OrderTarget(order=values).select(plain, caller)
         orders = range(selection.order, -1, -1)
     if most == n:
         return None
@@ -107,6 +111,41 @@ def truncate_to_modes(
         f"{storage_eps:.1g} within the error bound; choose another order or tolerance"
     )
     raise IllConditionedError(msg)
+
+
+def _capped(
+    balancing: Balancing,
+    stored_as: DiagonalStateSpace,
+    target: OrderTarget,
+    storage_eps: float,
+    caller: str,
+) -> Modes | None:
+    """Truncate to the order of a target, or to `max_order` where that is larger."""
+    most = stored_as.n_states if target.max_order is None else target.max_order
+    needed = stored_as.n_states
+    try:
+        modes = truncate_to_modes(
+            balancing,
+            stored_as,
+            replace(target, max_order=None),
+            storage_eps=storage_eps,
+            caller=caller,
+        )
+    except (ToleranceNotAttainableError, IllConditionedError):
+        if most >= needed:
+            raise
+        modes = None
+    needed = needed if modes is None else modes.system.n_states
+    if needed <= most:
+        return modes
+    note = f"the target needs {needed} stored states; cut to max_order={most}"
+    largest = OrderTarget(order=most)
+    capped = truncate_to_modes(
+        balancing, stored_as, largest, storage_eps=storage_eps, caller=caller
+    )
+    if capped is None:
+        return None
+    return replace(capped, notes=(note, *capped.notes))
 
 
 def _require_tolerance(

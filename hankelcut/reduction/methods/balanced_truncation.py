@@ -1,30 +1,31 @@
 """Balanced truncation of dense, diagonal and sparse systems."""
 
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
-from hankelcut import _array
+import numpy as np
+
 from hankelcut._errors import NumericalWarning, UnstableSystemError
-from hankelcut._parallel import map_in_threads
-from hankelcut._typing import Array
 from hankelcut.lti.gramians.gramian_factors import GramianMethod
 from hankelcut.lti.gramians.low_rank_gramians import low_rank_gramian_factors
 from hankelcut.lti.structure.stability import stability_margin
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
-from hankelcut.lti.systems.time_domain import Continuous
 from hankelcut.reduction.balancing.balancing import Balancing, StateMap, balance
-from hankelcut.reduction.balancing.diagonal_truncation import truncate_to_modes
+from hankelcut.reduction.balancing.truncation import gramian_residuals, truncate
 from hankelcut.reduction.methods.low_rank_balanced_truncation import truncate_sparse
-from hankelcut.reduction.order_selection import OrderSelection, OrderTarget
-from hankelcut.reduction.result import ReductionResult
-from hankelcut.reduction.balancing.stored_modes import Modes
+from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
+from hankelcut.reduction.reduction_method import Cut, Matrix, reduce_with
+from hankelcut.reduction.result import ErrorBound, ReductionResult
 
-__all__ = ["balanced_truncation", "truncate"]
+__all__ = ["balanced_truncation"]
 
-# Exponent of the modes that pad the shorter items of a batch: abs(pole) = 1/e.
-_PADDING_EXPONENT = -1.0
+_CALLER = "balanced_truncation"
+
+Projection: TypeAlias = Literal["square_root", "balancing_free"]
+"""How a balanced system is cut: see `balanced_truncation`."""
 
 
 def balanced_truncation(
@@ -32,27 +33,41 @@ def balanced_truncation(
     *,
     order: int | None = None,
     error_tol: float | None = None,
+    relative: bool = False,
     energy_tol: float | None = None,
+    max_order: int | None = None,
+    projection: Projection = "square_root",
     map: StateMap = "real",
     gramians: GramianMethod = "structured",
     storage_eps: float | None = None,
 ) -> ReductionResult:
-    r"""Reduce a stable system by square-root balanced truncation.
+    r"""Reduce a system by balanced truncation.
 
-    The reduced system is stable and
-    :math:`\sigma_{r+1} \le \|G - G_r\|_\infty \le 2\sum_{k>r}\sigma_k`.
+    The reduced system of a stable one is stable and
+    :math:`\sigma_{r+1} \le \|G - G_r\|_\infty \le 2\sum_{k>r}\sigma_k`. Of one
+    unstable dense system the stable part is reduced and the rest kept.
 
     Parameters
     ----------
     system : StateSpace, DiagonalStateSpace or SparseStateSpace
         Stable system; a stack of systems gets one common order, the largest needed. A
-        sparse one is handed to `low_rank_balanced_truncation`.
+        sparse one is handed to `low_rank_balanced_truncation`. A single dense one may
+        have unstable poles.
     order : int, optional
-        Number of states to keep (stored complex states of a diagonal system).
+        Number of states to keep (stored complex states of a diagonal system), unstable
+        ones included.
     error_tol : float, optional
         Instead: largest admissible H-infinity error bound, absolute.
+    relative : bool
+        Whether error_tol is a multiple of the H-infinity norm of the (stable part of
+        the) system; of a sparse one, of its largest Hankel singular value.
     energy_tol : float, optional
         Instead: largest discarded share of the sum of the Hankel singular values.
+    max_order : int, optional
+        Largest order to choose, whatever a tolerance asks for.
+    projection : {"square_root", "balancing_free"}
+        For one dense system: the balanced reduced model, or one in orthonormal bases of
+        the same subspaces, the same but for rounding.
     map : {"real", "complex"}
         For diagonal systems with a real readout: balance the real input-output map
         (default, never a worse bound) or the complex states (ablation).
@@ -76,8 +91,9 @@ def balanced_truncation(
     InvalidSystemError
         If an entry is NaN or infinite.
     UnstableSystemError
-        If the system is not stable, or an order inside a tie of a continuous system
-        leaves a pole on the stability boundary.
+        If a diagonal or sparse system or one of a stack is not stable, no pole is, or
+        an order inside a tie of a continuous system leaves a pole on the stability
+        boundary.
     ToleranceNotAttainableError
         If no order meets a tolerance; names the best attainable value.
     IllConditionedError
@@ -86,13 +102,14 @@ def balanced_truncation(
     Warns
     -----
     NumericalWarning
-        If a fixed order cuts inside a tie of equal values or exceeds the numerical
-        rank.
+        If a fixed order cuts inside a tie or a cluster of equal values or exceeds the
+        numerical rank, or a tolerance needs more than `max_order` states.
 
     Notes
     -----
     **Method.** Tombs & Postlethwaite, Int. J. Control 46, 1987, p. 1319: Gramian
-    factors, SVD of their product, square-root projections. Diagonal systems with a real
+    factors, SVD of their product, square-root projections; balancing-free: Safonov &
+    Chiang, IEEE Trans. Autom. Control 34, 1989, p. 729. Diagonal systems with a real
     readout are balanced as the real systems of 2 n states that they are, and brought
     back to one stored state per conjugate pair or real pole.
     **Numerical aspects.** See `hankelcut.lti.gramian_factors`.
@@ -105,251 +122,84 @@ def balanced_truncation(
     >>> result.order, bool(result.error_bound < 0.05)
     (1, True)
     """
-    caller = "balanced_truncation"
-    target = OrderTarget(order=order, error_tol=error_tol, energy_tol=energy_tol)
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
+    if projection not in get_args(Projection):
+        msg = f"{_CALLER}: got projection={projection!r}, need one of "
+        raise ValueError(msg + ", ".join(get_args(Projection)))
     if isinstance(system, SparseStateSpace):
-        factors = low_rank_gramian_factors(system, caller=caller)
-        result, notes = truncate_sparse(system, factors, target, caller)
+        factors = low_rank_gramian_factors(system, caller=_CALLER)
+        result, notes = truncate_sparse(system, factors, target, _CALLER)
     else:
-        balancing = balance(system, map=map, gramians=gramians, caller=caller)
+        balancing = None
+        if projection == "square_root":
+            balancing = _balance_unless_split(system, map, gramians)
+        if balancing is None:
+            return reduce_with(
+                lambda part: _Balanced(part, balance(part, caller=_CALLER), projection),
+                system,
+                target,
+                caller=_CALLER,
+                method=f"{projection.replace('_', '-')} balanced truncation",
+            )
         result = truncate(
-            balancing, system, target, storage_eps=storage_eps, caller=caller
+            balancing, system, target, storage_eps=storage_eps, caller=_CALLER
         )
-        notes = () if target.order is None else result.warnings
+        notes = result.warnings if target.announces else ()
     for note in notes:
-        warnings.warn(f"{caller}: {note}", NumericalWarning, stacklevel=2)
+        warnings.warn(f"{_CALLER}: {note}", NumericalWarning, stacklevel=2)
     return result
 
 
-def truncate(
-    balancing: Balancing,
-    full: StateSpace | DiagonalStateSpace,
-    target: OrderTarget,
-    *,
-    storage_eps: float | None = None,
-    caller: str = "truncate",
-) -> ReductionResult:
-    """Cut a balanced system to the order of a target.
-
-    Parameters
-    ----------
-    balancing : Balancing
-        What `balance` made of the system.
-    full : StateSpace or DiagonalStateSpace
-        The system itself.
-    target : OrderTarget
-        What decides the order.
-    storage_eps : float, optional
-        As in `balanced_truncation`.
-    caller : str
-        Name for messages.
-
-    Returns
-    -------
-    ReductionResult
-        As `balanced_truncation`, without Python warnings: they are in `warnings`.
-    """
-    if isinstance(full, DiagonalStateSpace):
-        eps = _array.eps(full.B) if storage_eps is None else storage_eps
-        return _truncate_diagonal(balancing, full, target, eps, caller)
-    return _truncate_dense(balancing, full, target, caller)
+def _balance_unless_split(
+    system: StateSpace | DiagonalStateSpace, map: StateMap, gramians: GramianMethod
+) -> Balancing | None:
+    """Balance; None for an unstable system that can be split into parts."""
+    try:
+        return balance(system, map=map, gramians=gramians, caller=_CALLER)
+    except UnstableSystemError:
+        if isinstance(system, DiagonalStateSpace) or system.batch_shape:
+            raise
+        return None
 
 
-def _truncate_dense(
-    balancing: Balancing, full: StateSpace, target: OrderTarget, caller: str
-) -> ReductionResult:
-    items = _array.batch_indices(full)
-    spectra = [balancing[index].spectrum() for index in items]
-    callers = [_item_caller(caller, index) for index in items]
-    selections = [
-        target.select(spectrum, name)
-        for spectrum, name in zip(spectra, callers, strict=True)
-    ]
-    order = max((selection.order for selection in selections), default=0)
-    # Items of a lower rank get silent states beyond it.
-    kept = [min(order, spectrum.numerical_rank) for spectrum in spectra]
-    selections = [
-        chosen if chosen.order == k else OrderTarget(order=k).select(spectrum, caller)
-        for chosen, spectrum, k in zip(selections, spectra, kept, strict=True)
-    ]
-    reduced, T, W = _project(balancing, full, order, kept)
-    margin = stability_margin(reduced)
-    xp = _array.namespace(margin)
-    if order > 0 and not bool(xp.all(margin > 0)):
-        msg = (
-            f"{caller}: the model of order {order} is not asymptotically stable (its "
-            "order cuts inside a tie of Hankel singular values); choose an order at a "
-            "gap"
+@dataclass(frozen=True, eq=False)
+class _Balanced:
+    """A stable system and its balancing, to be cut by either kind of projection."""
+
+    system: StateSpace
+    balancing: Balancing
+    projection: Projection
+    values_name: str = "Hankel singular values"
+
+    @property
+    def spectrum(self) -> HankelSpectrum:
+        """Hankel singular values."""
+        return self.balancing.spectrum()
+
+    def cut(self, order: int) -> Cut:
+        """Project on the dominant subspaces."""
+        part, balancing = self.system, self.balancing
+        T, W = balancing.projections(order)
+        if self.projection == "balancing_free":
+            T, W = _orthonormal(balancing, order)
+        Wh = W.conj().T
+        reduced = StateSpace(
+            Wh @ part.A @ T, Wh @ part.B, part.C @ T, part.D, part.time
         )
-        raise UnstableSystemError(msg)
-    bounds = [
-        spectrum.error_bounds()[k] for spectrum, k in zip(spectra, kept, strict=True)
-    ]
-    return ReductionResult(
-        reduced,
-        order,
-        balancing.values,
-        _array.from_list(bounds, full.batch_shape, full.B),
-        W,
-        T,
-        "square-root balanced truncation",
-        full,
-        _notes(items, selections),
-    )
+        if not bool(stability_margin(reduced) > 0):
+            msg = (
+                f"{_CALLER}: the model of order {order} is not asymptotically stable "
+                "(its order cuts inside a tie of Hankel singular values, or is close "
+                "to the numerical rank); choose an order at a gap"
+            )
+            raise UnstableSystemError(msg)
+        bound = ErrorBound(np.asarray(self.spectrum.error_bounds()[order]))
+        first, second = gramian_residuals(balancing)
+        return Cut(reduced, bound, W, T, residuals=(float(first), float(second)))
 
 
-def _project(
-    balancing: Balancing, full: StateSpace, order: int, kept: list[int]
-) -> tuple[StateSpace, Array, Array]:
-    """Truncate to a common order, with silent stable states where fewer are kept."""
-    T, W = balancing.projections(order)
-    used = [float(k < own) for own in kept for k in range(order)]
-    mask = _array.from_list(used, (*full.batch_shape, order), full.B)
-    xp = _array.namespace(T, W)
-    T, W = (_array.diagonal_columns(M, xp.astype(mask, M.dtype)) for M in (T, W))
-    Wh = _array.adjoint(W)
-    A = Wh @ full.A @ T
-    if isinstance(full.time, Continuous):
-        silent = xp.astype(1 - mask, A.dtype)[..., None]
-        A = A + _PADDING_EXPONENT * silent * _array.eye(order, A)
-    names = full.names.without_states()
-    return replace(full, A=A, B=Wh @ full.B, C=full.C @ T, names=names), T, W
-
-
-def _item_caller(caller: str, index: tuple[int, ...]) -> str:
-    """Return the caller's name in messages about one item of a batch."""
-    return f"{caller}: batch item {index}" if index else caller
-
-
-def _notes(
-    items: list[tuple[int, ...]], selections: list[OrderSelection]
-) -> tuple[str, ...]:
-    return tuple(
-        f"batch item {index}: {note}" if index else note
-        for index, selection in zip(items, selections, strict=True)
-        for note in selection.notes
-    )
-
-
-def _truncate_diagonal(
-    balancing: Balancing,
-    full: DiagonalStateSpace,
-    target: OrderTarget,
-    storage_eps: float,
-    caller: str,
-) -> ReductionResult:
-    items = _array.batch_indices(full)
-
-    def cut_item(index: tuple[int, ...]) -> Modes | None:
-        return truncate_to_modes(
-            balancing[index],
-            full[index],
-            target,
-            storage_eps=storage_eps,
-            caller=_item_caller(caller, index),
-        )
-
-    if _array.is_numpy(full.B):
-        cuts = map_in_threads(cut_item, items)
-    else:
-        cuts = [cut_item(index) for index in items]
-    nothing = [_everything(full[index]) for index in items]
-    modes = [cut or whole for cut, whole in zip(cuts, nothing, strict=True)]
-    order = max((item.system.n_states for item in modes), default=0)
-    bounds = [
-        0.0
-        if cut is None
-        else balancing[index].spectrum().error_bounds()[cut.balanced_order]
-        + cut.added_error
-        for index, cut in zip(items, cuts, strict=True)
-    ]
-    selections = [OrderSelection(m.balanced_order, m.notes) for m in modes]
-    reduced, left, right = _stack([_padded(item, order) for item in modes], full)
-    balanced = balancing.system
-    assert isinstance(balanced, DiagonalStateSpace)  # noqa: S101 - narrows the type
-    kind = "real map" if balanced.readout == full.readout else "complex map"
-    return ReductionResult(
-        reduced,
-        order,
-        balancing.values,
-        _array.from_list(bounds, full.batch_shape, full.B),
-        left,
-        right,
-        f"square-root balanced truncation ({kind})"
-        if full.readout != "complex"
-        else "square-root balanced truncation",
-        full,
-        _notes(items, selections),
-    )
-
-
-def _everything(full: DiagonalStateSpace) -> Modes:
-    """Return the modes of the system itself, for a cut that has nothing to remove."""
-    xp = _array.namespace(full.B)
-    identity = _array.eye(full.n_states, full.B)
-    if full.readout != "complex":
-        identity = xp.concat([identity, -1j * identity], axis=0)
-    return Modes(full, identity, identity, int(identity.shape[0]))
-
-
-def _padded(modes: Modes, order: int) -> Modes:
-    """Modes with silent states (b = c = 0) up to a common number of stored states."""
-    system = modes.system
-    missing = order - system.n_states
-    if missing == 0:
-        return modes
-    xp = _array.namespace(system.B)
-    silent = _array.zeros((missing,), system.exponents) + _PADDING_EXPONENT
-    rows = _array.zeros((missing, system.n_inputs), system.B)
-    columns = _array.zeros((system.n_outputs, missing), system.C)
-    padding = _array.zeros((modes.left.shape[0], missing), modes.left)
-    padded = DiagonalStateSpace(
-        xp.concat([system.exponents, silent]),
-        xp.concat([system.B, rows], axis=0),
-        xp.concat([system.C, columns], axis=1),
-        system.D,
-        system.time,
-        system.readout,
-    )
-    left = xp.concat([modes.left, padding], axis=1)
-    right = xp.concat([modes.right, padding], axis=1)
-    return replace(modes, system=padded, left=left, right=right)
-
-
-def _stack(
-    modes: list[Modes], full: DiagonalStateSpace
-) -> tuple[DiagonalStateSpace, Array, Array]:
-    """Restore the batch axes of a system from its items."""
-    batch = full.batch_shape
-    if not batch:
-        return modes[0].system, modes[0].left, modes[0].right
-    xp = _array.namespace(full.B)
-    if not modes:
-        return _no_items(full)
-
-    def stacked(arrays: list[Array]) -> Array:
-        return xp.reshape(xp.stack(arrays), (*batch, *arrays[0].shape))
-
-    system = DiagonalStateSpace(
-        stacked([item.system.exponents for item in modes]),
-        stacked([item.system.B for item in modes]),
-        stacked([item.system.C for item in modes]),
-        full.D,
-        full.time,
-        full.readout,
-    )
-    left, right = (stacked([getattr(m, k) for m in modes]) for k in ("left", "right"))
-    return system, left, right
-
-
-def _no_items(full: DiagonalStateSpace) -> tuple[DiagonalStateSpace, Array, Array]:
-    """Restore the batch axes of no system at all, of 0 states."""
-    N = full.n_states * (1 if full.readout == "complex" else 2)
-    system = replace(
-        full,
-        exponents=full.exponents[..., :0],
-        B=full.B[..., :0, :],
-        C=full.C[..., :, :0],
-    )
-    nothing = _array.zeros((*full.batch_shape, N, 0), full.B)
-    return system, nothing, nothing
+def _orthonormal(balancing: Balancing, order: int) -> tuple[Matrix, Matrix]:
+    """Projections from orthonormal bases of the dominant subspaces, W^H T = I."""
+    T, _ = np.linalg.qr(balancing.controllability @ balancing.right_vectors[:, :order])
+    Y, _ = np.linalg.qr(balancing.observability @ balancing.left_vectors[:, :order])
+    return T, Y @ np.linalg.inv(T.conj().T @ Y)

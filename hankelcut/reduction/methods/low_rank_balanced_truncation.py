@@ -26,9 +26,15 @@ from hankelcut.reduction.order_selection import (
     OrderSelection,
     OrderTarget,
 )
-from hankelcut.reduction.result import ReductionResult
+from hankelcut.reduction.result import ErrorBound, ReductionResult
 
 __all__ = ["low_rank_balanced_truncation", "truncate_sparse"]
+
+
+_ESTIMATE = (
+    "an estimate: each Hankel singular value that was not computed counts as the "
+    "smallest computed one"
+)
 
 
 def low_rank_balanced_truncation(
@@ -36,7 +42,9 @@ def low_rank_balanced_truncation(
     *,
     order: int | None = None,
     error_tol: float | None = None,
+    relative: bool = False,
     energy_tol: float | None = None,
+    max_order: int | None = None,
     tol: float = 1e-12,
     max_iterations: int = 500,
     progress: Progress | None = None,
@@ -56,8 +64,13 @@ def low_rank_balanced_truncation(
         Number of states to keep.
     error_tol : float, optional
         Instead: largest admissible estimate of the H-infinity error, absolute.
+    relative : bool
+        Whether error_tol is a multiple of the largest Hankel singular value, which is
+        at most the H-infinity norm of the system.
     energy_tol : float, optional
         Instead: largest discarded share of the sum of the Hankel singular values.
+    max_order : int, optional
+        Largest order to choose, whatever a tolerance asks for.
     tol : float
         Relative residual of the Gramian factors; decides how many values are computed.
     max_iterations : int
@@ -88,7 +101,7 @@ def low_rank_balanced_truncation(
     -----
     NumericalWarning
         If a fixed order cuts inside a tie of equal values or exceeds the numerical
-        rank.
+        rank, or a tolerance needs more than `max_order` states.
 
     Notes
     -----
@@ -112,7 +125,7 @@ def low_rank_balanced_truncation(
     (8, True)
     """
     caller = "low_rank_balanced_truncation"
-    target = OrderTarget(order=order, error_tol=error_tol, energy_tol=energy_tol)
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
     factors = low_rank_gramian_factors(
         system,
         tol=tol,
@@ -151,7 +164,8 @@ def truncate_sparse(
     """
     U, values, Vh = np.linalg.svd(hankel_product(system, factors), full_matrices=False)
     spectrum = _spectrum(system, values)
-    selection = _select(target, spectrum, caller)
+    largest = float(values[0]) if len(values) else 0.0
+    selection = _select(target.absolute(largest), spectrum, caller)
     order = selection.order
     T, W = square_root_projections(
         factors.controllability.factor,
@@ -179,14 +193,14 @@ def truncate_sparse(
         reduced,
         order,
         values,
-        np.asarray(spectrum.error_bounds()[order]),
-        W,
-        T,
+        ErrorBound(np.asarray(spectrum.error_bounds()[order]), condition=_ESTIMATE),
         "low-rank square-root balanced truncation",
         system,
-        (*selection.notes, note),
+        W,
+        T,
+        warnings=(*selection.notes, note),
     )
-    return result, selection.notes if target.order is not None else ()
+    return result, selection.notes if target.announces else ()
 
 
 def _spectrum(system: SparseStateSpace, values: Array) -> HankelSpectrum:

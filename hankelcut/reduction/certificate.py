@@ -1,0 +1,122 @@
+"""What is measured of a reduced model, next to the bound that promised it."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from hankelcut import _array
+from hankelcut._errors import UnstableSystemError
+from hankelcut._typing import Array
+from hankelcut.lti.norms.h2_norm import h2_norm
+from hankelcut.lti.norms.hinf_norm import HinfBracket, hinf_norm
+from hankelcut.lti.responses.peak_gain import peak_gain
+from hankelcut.lti.responses.sampled_peak import sampled_peak
+from hankelcut.lti.structure.stability import is_stable, poles_of
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
+from hankelcut.lti.systems.state_space import StateSpace
+
+__all__ = ["Certificate", "UpperEnd", "measured_h2", "measured_hinf"]
+
+UpperEnd: TypeAlias = Literal["certified", "a priori", "sampled"]
+"""What the upper end of a measured error is: see `Certificate`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """Measured errors of a reduced model, next to the bound that promised them.
+
+    Parameters
+    ----------
+    hinf_error : HinfBracket
+        H-infinity norm of G - G_r: lower and upper end and the peak frequency. Infinite
+        where G - G_r has unstable poles.
+    upper_end : {"certified", "a priori", "sampled"}
+        What the upper end is: certified over all frequencies, or the a-priori bound
+        (where no certificate was found, and for dense systems on an accelerator, whose
+        lower end is then searched on a grid); or, for sparse systems, the estimate that
+        stands in for that bound, with a lower end sampled on a grid.
+    h2_error : (...) array
+        H2 norm of G - G_r.
+    error_bound : (...) array or None
+        The a-priori bound of the reduction; None where the method has none.
+    bounded_error : HinfBracket
+        What `error_bound` bounds: `hinf_error`, or for some methods the norm of another
+        error (relative, weighted, of coprime factors): see `ErrorBound.quantity`.
+    stability_margin : (...) array
+        Of the reduced model.
+    bound_holds : (...) bool array or None
+        Whether the lower end of `bounded_error` stays within the bound, up to rounding.
+    gramian_residuals : tuple of two arrays or None
+        Relative residuals of the two matrix equations that were balanced, in the order
+        controllability, observability; None where there are none.
+    """
+
+    hinf_error: HinfBracket
+    upper_end: UpperEnd
+    h2_error: Array
+    error_bound: Array | None
+    bounded_error: HinfBracket
+    stability_margin: Array
+    bound_holds: Array | None
+    gramian_residuals: tuple[Array, Array] | None
+
+
+def measured_hinf(
+    error: StateSpace | DiagonalStateSpace | SparseStateSpace,
+    reduced: StateSpace | DiagonalStateSpace,
+    bound: Array | None,
+    rtol: float,
+) -> tuple[HinfBracket, UpperEnd]:
+    """Bracket the H-infinity norm of an error system by the best means for its kind.
+
+    Parameters
+    ----------
+    error : StateSpace, DiagonalStateSpace or SparseStateSpace
+        The error.
+    reduced : StateSpace or DiagonalStateSpace
+        The reduced model, whose poles say where to look.
+    bound : (...) array or None
+        The a-priori bound of this error, for where nothing better is found.
+    rtol : float
+        Relative width wanted of the bracket.
+    """
+    if isinstance(error, SparseStateSpace):
+        peak, at = sampled_peak(error, _array.to_numpy(poles_of(reduced)))
+        gain = np.asarray(peak)
+        return _bounded_above(gain, np.asarray(at), bound), "sampled"
+    if isinstance(error, DiagonalStateSpace) or _array.on_host(error.A):
+        try:
+            bracket = hinf_norm(error, rtol=rtol)
+        except UnstableSystemError:
+            bracket = _infinite(error)
+    else:
+        bracket = _bounded_above(*peak_gain(error), bound)
+    return bracket, "certified" if bracket.certified else "a priori"
+
+
+def measured_h2(error: StateSpace | DiagonalStateSpace | SparseStateSpace) -> Array:
+    """H2 norm of an error system; infinite where a pole is not stable."""
+    try:
+        return h2_norm(error)
+    except UnstableSystemError:
+        if isinstance(error, SparseStateSpace):
+            raise
+        return _infinite(error).upper
+
+
+def _bounded_above(lower: Array, frequency: Array, bound: Array | None) -> HinfBracket:
+    xp = _array.namespace(lower)
+    largest = xp.full_like(lower, xp.inf) if bound is None else bound
+    upper = xp.maximum(lower, largest)
+    return HinfBracket(lower, upper, frequency, certified=False)
+
+
+def _infinite(error: StateSpace | DiagonalStateSpace) -> HinfBracket:
+    """Return the norm of a stack of error systems of which some are not stable."""
+    stable = is_stable(error)
+    xp = _array.namespace(stable)
+    infinity = xp.full(error.batch_shape, xp.inf, dtype=_array.real_dtype(error.B))
+    nowhere = xp.full_like(infinity, xp.nan)
+    return HinfBracket(infinity, infinity, nowhere)
