@@ -292,7 +292,7 @@ class LyapunovEquation:
 
     def _require_hermitian(self, Q: Array) -> None:
         xp = _array.namespace(Q)
-        if bool(xp.all(Q == _array.adjoint(Q))):
+        if bool(xp.all(_array.adjoint(Q) == Q)):
             return
         skew = xp.max(xp.abs(Q - _array.adjoint(Q)), axis=(-2, -1))
         largest = xp.max(xp.abs(Q), axis=(-2, -1))

@@ -18,6 +18,7 @@ import math
 import numpy as np
 import scipy.linalg
 
+from hankelcut.lti.equations._schur_riccati import stable_subspace
 from hankelcut.lti.norms._enclosure import Matrix
 from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
@@ -61,8 +62,8 @@ def solve_bounded_real(
     if hamiltonian is None:
         # The gain is above the level at the point that is mapped to infinity.
         return None, np.array([] if continuous else [np.angle(-point)])
-    X, eigenvalues = _stable_subspace(hamiltonian)
-    frequencies = eigenvalues.imag
+    subspace = stable_subspace(hamiltonian)
+    X, frequencies = subspace.graph(), subspace.eigenvalues.imag
     if not continuous:
         turned = np.angle(point) + 2 * np.arctan(frequencies)
         frequencies = np.append(np.angle(np.exp(1j * turned)), np.angle(-point))
@@ -125,30 +126,3 @@ def _hamiltonian(
     inner, outer = inner + inner.conj().T, outer + outer.conj().T
     hamiltonian = np.block([[F, inner / 2], [-outer / 2, -F.conj().T]])
     return hamiltonian if np.all(np.isfinite(hamiltonian)) else None
-
-
-def _stable_subspace(hamiltonian: Matrix) -> tuple[Matrix | None, Matrix]:
-    """X of the stable subspace [I; X], and all eigenvalues."""
-    n = hamiltonian.shape[0] // 2
-    try:
-        T, U, count = scipy.linalg.schur(hamiltonian, sort="lhp", check_finite=False)
-        # A 2 x 2 block that the order splits raises as well.
-        X = np.linalg.solve(U[:n, :n].conj().T, U[n:, :n].conj().T)
-    except np.linalg.LinAlgError:
-        return None, np.linalg.eigvals(hamiltonian)
-    if count != n or not np.all(np.isfinite(X)):
-        return None, _eigenvalues(T)
-    return (X + X.conj().T) / 2, _eigenvalues(T)
-
-
-def _eigenvalues(T: Matrix) -> Matrix:
-    """Eigenvalues of a complex or real Schur form, in the order of its diagonal."""
-    values = np.diagonal(T).astype(complex)
-    if not np.iscomplexobj(T):
-        below, above = np.diagonal(T, -1), np.diagonal(T, 1)
-        # LAPACK standardises 2 x 2 blocks: equal diagonals, opposite signs beside.
-        pairs = np.flatnonzero(below)
-        imaginary = 1j * np.sqrt(-below[pairs] * above[pairs])
-        values[pairs] += imaginary
-        values[pairs + 1] -= imaginary
-    return values
