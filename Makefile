@@ -11,7 +11,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST     := $(ONE_THREAD) $(BIN)/pytest --numprocesses 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-quick test test-all lint format types bench docs clean
+.PHONY: help demo demo-quick test test-all lint format types bench conformance docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
@@ -53,6 +53,9 @@ types: $(STAMP) ## check the types
 bench: $(STAMP) ## run every script in benchmarks/
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; \
 	$(BIN)/python $$script; done
+
+conformance: $(STAMP) ## compare every method with its oracles; writes docs/conformance.md
+	$(ONE_THREAD) $(BIN)/python -m tests.conformance
 
 docs: $(STAMP) ## build the documentation into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build

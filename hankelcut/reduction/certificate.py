@@ -68,6 +68,7 @@ def measured_hinf(
     reduced: StateSpace | DiagonalStateSpace,
     bound: Array | None,
     rtol: float,
+    like: Array,
 ) -> tuple[HinfBracket, UpperEnd]:
     """Bracket the H-infinity norm of an error system by the best means for its kind.
 
@@ -81,6 +82,8 @@ def measured_hinf(
         The a-priori bound of this error, for where nothing better is found.
     rtol : float
         Relative width wanted of the bracket.
+    like : array
+        Array of the library and the dtype that the bracket is to have.
     """
     if isinstance(error, SparseStateSpace):
         peak, at = sampled_peak(error, _array.to_numpy(poles_of(reduced)))
@@ -93,17 +96,38 @@ def measured_hinf(
             bracket = _infinite(error)
     else:
         bracket = _bounded_above(*peak_gain(error), bound)
-    return bracket, "certified" if bracket.certified else "a priori"
+    ends = (bracket.lower, bracket.upper, bracket.frequency)
+    lower, upper, frequency = (_as(like, end) for end in ends)
+    own = HinfBracket(lower, upper, frequency, bracket.certified)
+    return own, "certified" if bracket.certified else "a priori"
 
 
-def measured_h2(error: StateSpace | DiagonalStateSpace | SparseStateSpace) -> Array:
-    """H2 norm of an error system; infinite where a pole is not stable."""
+def measured_h2(
+    error: StateSpace | DiagonalStateSpace | SparseStateSpace, like: Array
+) -> Array:
+    """H2 norm of an error system; infinite where a pole is not stable.
+
+    Parameters
+    ----------
+    error : StateSpace, DiagonalStateSpace or SparseStateSpace
+        The error.
+    like : array
+        Array of the library and the dtype that the norm is to have.
+    """
     try:
-        return h2_norm(error)
+        return _as(like, h2_norm(error))
     except UnstableSystemError:
         if isinstance(error, SparseStateSpace):
             raise
-        return _infinite(error).upper
+        return _as(like, _infinite(error).upper)
+
+
+def _as(like: Array, measured: Array) -> Array:
+    """Return a number measured in another library's arrays in those of the result."""
+    xp = _array.namespace(like)
+    if _array.namespace(measured) is not xp:
+        measured = xp.asarray(measured)
+    return xp.astype(measured, like.dtype, copy=False)
 
 
 def _bounded_above(lower: Array, frequency: Array, bound: Array | None) -> HinfBracket:

@@ -265,18 +265,14 @@ def _fixed_order(order: int, spectrum: HankelSpectrum, caller: str) -> OrderSele
         note = f"order {order} is above the numerical rank {rank}: the states beyond "
         note += "it carry nothing that can be computed; they were dropped"
         return OrderSelection(rank, (note,))
-    if spectrum.cuts_tie(order):
+    if order < rank and spectrum.cuts_tie(order):
         above = spectrum.next_gap(order, len(spectrum.values))
         note = f"order {order} cuts inside a tie of Hankel singular values (the reduced"
         note += f" model is not unique); the next gap is at order {above}"
         return OrderSelection(order, (note,))
     if spectrum.cuts_cluster(order):
-        note = (
-            f"order {order} cuts between values within {spectrum.cluster:.1g} of each "
-        )
-        note += (
-            "other, as those of a lightly damped pair; consider one more or one less"
-        )
+        note = f"order {order} cuts between values within {spectrum.cluster:.1g} of "
+        note += "each other (as of a lightly damped pair); consider one more or less"
         return OrderSelection(order, (note,))
     return OrderSelection(order)
 

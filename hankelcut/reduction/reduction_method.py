@@ -274,7 +274,8 @@ def _cut_and_error(
     """Cut and measure; an order whose model is not stable has an infinite error."""
     try:
         cut = decomposition.cut(order)
-        error = error_system(part.system, cut.system)
+        special = cut.bound.error
+        error = error_system(part.system, cut.system) if special is None else special
         return cut, float(hinf_norm(error, rtol=_RTOL).upper)
     except UnstableSystemError:
         return None, float("inf")

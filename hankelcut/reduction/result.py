@@ -139,15 +139,16 @@ class ReductionResult:
             The measured errors beside the a-priori bound.
         """
         error, special, bound = self.error_system(), self.bound.error, self.bound.value
+        like = self.characteristic_values
         own_bound = bound if special is None else None
-        bracket, upper_end = measured_hinf(error, self.system, own_bound, rtol)
+        bracket, upper_end = measured_hinf(error, self.system, own_bound, rtol, like)
         bounded = bracket
         if special is not None:
-            bounded, _ = measured_hinf(special, self.system, bound, rtol)
+            bounded, _ = measured_hinf(special, self.system, bound, rtol, like)
         return Certificate(
             bracket,
             upper_end,
-            measured_h2(error),
+            measured_h2(error, like),
             bound,
             bounded,
             stability_margin(self.system),

@@ -44,13 +44,13 @@ def page(found: list[Comparison]) -> str:
         f"{item.difference:.1e} | {item.tolerance:.1e} |"
         for item in found
     ]
-    return INTRODUCTION + "\n".join(summary) + "\n" + DETAILS + "\n".join(details) + "\n"
+    tables = INTRODUCTION + "\n".join(summary) + "\n" + DETAILS + "\n".join(details)
+    return f"{tables}\n"
 
 
 def collected() -> Iterator[Comparison]:
     """All comparisons, module by module."""
-    for name, comparisons in sorted(modules().items()):
-        print(name)
+    for _, comparisons in sorted(modules().items()):
         yield from comparisons
 
 
@@ -60,7 +60,6 @@ def main() -> None:
         warnings.simplefilter("ignore", NumericalWarning)
         found = list(collected())
     PAGE.write_text(page(found), encoding="utf-8")
-    print(f"{len(found)} comparisons: {PAGE}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Balanced truncation against Slycot, python-control and pyMOR."""
 
+import warnings
 from collections.abc import Iterator
 
 import control
@@ -20,7 +21,10 @@ ORDER = 4
 
 def error_between(first: hc.StateSpace, second: hc.StateSpace) -> float:
     """H-infinity norm of the difference of two models, relative to the first."""
-    difference = hc.hinf_norm(hc.error_system(first, second)).upper
+    with warnings.catch_warnings():
+        # The norm of what is all rounding has a wide bracket.
+        warnings.simplefilter("ignore", hc.NumericalWarning)
+        difference = hc.hinf_norm(hc.error_system(first, second)).upper
     return float(difference / hc.hinf_norm(first).lower)
 
 
@@ -29,12 +33,12 @@ def comparisons() -> Iterator[Comparison]:
     for time in (hc.Continuous(), hc.Discrete(0.1)):
         system = random_stable_system(np.random.default_rng(1), *SIZES, time)
         kind = "continuous" if dico(system) == "C" else "discrete"
-        for projection, job in (("square_root", "B"), ("balancing_free", "N")):
+        for projection in ("square_root", "balancing_free"):
             ours = hc.balanced_truncation(system, order=ORDER, projection=projection)
             n, m, p = SIZES
             matrices = fortran(system.A, system.B, system.C)
             nr, A, B, C, values = slycot.ab09ad(
-                dico(system), job, "N", n, m, p, *matrices, nr=ORDER
+                dico(system), "B", "N", n, m, p, *matrices, nr=ORDER
             )
             assert nr == ORDER
             theirs = hc.StateSpace(A, B, C, system.D, time)

@@ -172,3 +172,60 @@ def test_fixed_order_above_the_number_of_values_is_refused():
 def test_targets_are_checked(arguments, message):
     with unchecked_types(), pytest.raises(ValueError, match=message):
         OrderTarget(**arguments)
+
+
+def test_relative_tolerances_become_absolute():
+    target = OrderTarget(error_tol=0.01, relative=True)
+    assert target.absolute(200.0) == OrderTarget(error_tol=2.0)
+    assert target.absolute(200.0).select(spectrum(8, 4, 2, 1), "f").order == 3
+    with pytest.raises(ValueError, match="f: a relative error_tol must be made"):
+        target.select(spectrum(8, 4, 2, 1), "f")
+    plain = OrderTarget(error_tol=0.01)
+    assert plain.absolute(200.0) is plain
+
+
+@pytest.mark.parametrize(
+    ("target", "order"),
+    [
+        (OrderTarget(error_tol=0.0, max_order=2), 2),
+        (OrderTarget(energy_tol=0.0, max_order=3), 3),
+        (OrderTarget(order=4, max_order=1), 1),
+        (OrderTarget(error_tol=15.0, max_order=3), 1),
+        (OrderTarget(error_tol=1e-9, max_order=0), 0),
+    ],
+)
+def test_no_order_is_above_the_largest_allowed(target, order):
+    selection = target.select(spectrum(8, 4, 2, 1, uncertainty=1e-3), "f")
+    assert selection.order == order
+    assert target.announces
+    if order != 1 or target.order is not None:
+        assert f"cut to max_order={target.max_order}" in selection.notes[0]
+
+
+def test_a_cap_above_the_rank_does_not_hide_an_unattainable_tolerance():
+    values = spectrum(1.0, 0.1, 1e-17, uncertainty=1e-16)
+    with pytest.raises(ToleranceNotAttainableError, match="numerical rank 2 of 3"):
+        OrderTarget(error_tol=1e-20, max_order=3).select(values, "f")
+    assert OrderTarget(error_tol=1e-20, max_order=2).select(values, "f").order == 2
+
+
+def test_clusters_are_noted_where_an_order_is_fixed():
+    pair = spectrum(1.0, 0.9995, 0.1)
+    assert (
+        "within 0.001 of each other" in OrderTarget(order=1).select(pair, "f").notes[0]
+    )
+    assert OrderTarget(order=2).select(pair, "f").notes == ()
+    assert OrderTarget(order=1).select(spectrum(1.0, 0.99, 0.1), "f").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"order": 2, "max_order": -1}, r"got max_order=-1, need a whole number"),
+        ({"order": 2, "relative": True}, r"relative=True without error_tol"),
+        ({"max_order": 2}, r"need exactly one of order, error_tol and energy_tol"),
+    ],
+)
+def test_targets_that_make_no_sense(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        OrderTarget(**arguments)

@@ -131,8 +131,8 @@ def test_impossibly_small_errors_are_caught(reduced, monkeypatch):
 
 def test_message_rebuilds_the_system(reduced):
     system, result = reduced
+    nothing = ErrorBound(0 * result.error_bound)
     with pytest.raises(InvariantViolationError) as caught:
-        nothing = ErrorBound(0 * result.error_bound)
         check_hankel_bounds(system, replace(result, bound=nothing))
     message = str(caught.value)
     source = message[message.index("hc.") :]

@@ -19,6 +19,7 @@ from hankelcut.lti import (
     error_system,
     frequency_response,
     hankel_singular_values,
+    hinf_norm,
     impulse_response,
     is_stable,
     peak_gain,
@@ -41,6 +42,7 @@ from tests.helpers import (
     quietly,
     slycot_or_skip,
     strategies_may_draw,
+    unchecked_types,
 )
 
 POINTS = np.linspace(-3.0, 3.0, 15)
@@ -523,3 +525,53 @@ def test_truncating_twice_from_one_balancing(rng):
         ours = truncate(balancing, system, OrderTarget(order=order))
         theirs = balanced_truncation(system, order=order)
         np.testing.assert_array_equal(ours.system.A, theirs.system.A)
+
+
+@pytest.mark.parametrize("time", TIMES)
+@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+def test_balancing_free_models_have_the_same_response(time, dtype, rng):
+    system = random_stable_system(rng, 8, 2, 3, time, dtype=dtype)
+    points = np.linspace(-3.0, 3.0, 9)
+    square_root = balanced_truncation(system, order=3)
+    free = balanced_truncation(system, order=3, projection="balancing_free")
+    np.testing.assert_allclose(
+        frequency_response(free.system, points),
+        frequency_response(square_root.system, points),
+        rtol=1e-9,
+    )
+    T, W = free.right_projection, free.left_projection
+    np.testing.assert_allclose(T.conj().T @ T, np.eye(3), atol=1e-14)
+    np.testing.assert_allclose(W.conj().T @ T, np.eye(3), atol=1e-12)
+    assert float(free.error_bound) == pytest.approx(float(square_root.error_bound))
+    assert free.method == "balancing-free balanced truncation"
+    assert max(float(r) for r in free.certify().gramian_residuals) < 1e-13
+    message = r"got projection='free', need one of square"
+    with unchecked_types(), pytest.raises(ValueError, match=message):
+        balanced_truncation(system, order=3, projection="free")
+
+
+@pytest.mark.parametrize("kind", [random_stable_system, random_diagonal_system])
+def test_relative_tolerances_are_multiples_of_the_norm(kind, xp, rng):
+    system = kind(rng, 6, 2, 3, Discrete(), batch=(2,))
+    norms = hinf_norm(system).lower
+    result = balanced_truncation(on(xp, system), error_tol=0.3, relative=True)
+    bounds = xp.to_numpy(result.error_bound)
+    assert np.all(bounds <= 0.3 * norms)
+    orders = [
+        balanced_truncation(system[k], error_tol=0.3 * float(norms[k])).order
+        for k in range(2)
+    ]
+    assert result.order == max(orders)
+
+
+@pytest.mark.parametrize("kind", [random_stable_system, random_diagonal_system])
+def test_a_largest_order_caps_what_a_tolerance_asks_for(kind, rng):
+    system = kind(rng, 6, 2, 3, Discrete())
+    with pytest.warns(NumericalWarning, match="cut to max_order=2"):
+        result = balanced_truncation(system, error_tol=1e-13, max_order=2)
+    assert result.order == 2
+    assert float(result.error_bound) > 1e-13
+    plain = balanced_truncation(system, order=2)
+    np.testing.assert_allclose(result.system.B, plain.system.B)
+    easy = balanced_truncation(system, energy_tol=0.5, max_order=5)
+    assert easy.order == balanced_truncation(system, energy_tol=0.5).order
