@@ -3,9 +3,41 @@
 from hankelcut.reduction.balancing.balancing import Balancing, StateMap, balance
 from hankelcut.reduction.balancing.truncation import truncate
 from hankelcut.reduction.certificate import Certificate
+from hankelcut.reduction.comparison import METHODS, Comparison, compare
+from hankelcut.reduction.methods.balance_and_refine import balance_and_refine
+from hankelcut.reduction.methods.balanced_stochastic_truncation import (
+    balanced_stochastic_truncation,
+)
 from hankelcut.reduction.methods.balanced_truncation import balanced_truncation
+from hankelcut.reduction.methods.bounded_real_truncation import (
+    bounded_real_truncation,
+)
+from hankelcut.reduction.methods.frequency_limited_truncation import (
+    frequency_limited_truncation,
+)
+from hankelcut.reduction.methods.frequency_weighted_truncation import (
+    frequency_weighted_truncation,
+)
+from hankelcut.reduction.methods.hankel_norm_approximation import (
+    Feedthrough,
+    hankel_norm_approximation,
+)
+from hankelcut.reduction.methods.irka import irka
 from hankelcut.reduction.methods.low_rank_balanced_truncation import (
     low_rank_balanced_truncation,
+)
+from hankelcut.reduction.methods.lqg_balanced_truncation import (
+    lqg_balanced_truncation,
+)
+from hankelcut.reduction.methods.modal_truncation import ModalScore, modal_truncation
+from hankelcut.reduction.methods.positive_real_truncation import (
+    positive_real_truncation,
+)
+from hankelcut.reduction.methods.singular_perturbation_approximation import (
+    singular_perturbation_approximation,
+)
+from hankelcut.reduction.methods.time_limited_truncation import (
+    time_limited_truncation,
 )
 from hankelcut.reduction.order_selection import (
     HankelSpectrum,
@@ -15,16 +47,33 @@ from hankelcut.reduction.order_selection import (
 from hankelcut.reduction.result import ErrorBound, ReductionResult
 
 __all__ = [
+    "METHODS",
     "Balancing",
     "Certificate",
+    "Comparison",
     "ErrorBound",
+    "Feedthrough",
     "HankelSpectrum",
+    "ModalScore",
     "OrderSelection",
     "OrderTarget",
     "ReductionResult",
     "StateMap",
     "balance",
+    "balance_and_refine",
+    "balanced_stochastic_truncation",
     "balanced_truncation",
+    "bounded_real_truncation",
+    "compare",
+    "frequency_limited_truncation",
+    "frequency_weighted_truncation",
+    "hankel_norm_approximation",
+    "irka",
     "low_rank_balanced_truncation",
+    "lqg_balanced_truncation",
+    "modal_truncation",
+    "positive_real_truncation",
+    "singular_perturbation_approximation",
+    "time_limited_truncation",
     "truncate",
 ]
