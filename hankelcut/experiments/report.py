@@ -1,34 +1,21 @@
 """The report of a run or a comparison: one HTML file that needs nothing else."""
 
-import base64
-import io
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from hankelcut import plotting
-from hankelcut._errors import MissingDependencyError
 from hankelcut.adapters import LayerCut, ReductionEvent
 from hankelcut.experiments.run_folder import environment
 from hankelcut.experiments.summary import LabelledRun, summarise
 from hankelcut.experiments.training import RunResult
+from hankelcut.reports.page import Picture, embed, write_page
 
 __all__ = ["write_report"]
 
 _TEMPLATE = "report.html"
-
-
-@dataclass(frozen=True)
-class _Picture:
-    """A picture as a data address, with what it shows in words."""
-
-    address: str
-    title: str
-    caption: str
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -59,61 +46,41 @@ def write_report(
     ------
     ValueError
         If there are no runs.
-    MissingDependencyError
-        If Jinja is not installed.
     """
     if not runs:
         msg = "got no runs, need at least one to report on"
         raise ValueError(msg)
-    try:
-        import jinja2
-    except ImportError as error:
-        msg = (
-            "reports need Jinja, which is not installed; run "
-            "`pip install 'hankelcut[experiments]'`"
-        )
-        raise MissingDependencyError(msg) from error
     # What is drawn of a single run is drawn of the first that was cut.
     shown = next((run for run in runs if _cuts(run.result)), runs[0])
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
-    templates = jinja2.Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = templates.get_template(_TEMPLATE).render(
-        title=title,
-        introduction=introduction,
-        summaries=summarise(runs),
-        pictures=_pictures(runs, shown),
-        cuts=list(_cut_rows(runs)),
-        shown=shown,
-        recipe=_rows(shown.result.recipe.to_dict()),
-        environment=environment(),
-    )
-    partial = Path(path).with_name(f"{Path(path).name}.partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, path)
+    values = {
+        "title": title,
+        "introduction": introduction,
+        "summaries": summarise(runs),
+        "pictures": _pictures(runs, shown),
+        "cuts": list(_cut_rows(runs)),
+        "shown": shown,
+        "recipe": _rows(shown.result.recipe.to_dict()),
+        "environment": environment(),
+    }
+    write_page(path, _TEMPLATE, values, templates=_TEMPLATES)
 
 
-def _pictures(runs: Sequence[LabelledRun], shown: LabelledRun) -> list[_Picture]:
+def _pictures(runs: Sequence[LabelledRun], shown: LabelledRun) -> list[Picture]:
     """Draw all runs together, and one of them in detail."""
     seed = shown.result.recipe.seed
     pictures = [
-        _picture(
+        embed(
             plotting.plot_training_curves([_curve(run) for run in runs]),
             "Training",
             "Loss and validation accuracy against training time; a dot is the end of "
             "a run. All runs take the same number of steps.",
         ),
-        _picture(
+        embed(
             plotting.plot_state_sizes(list(_sizes(runs, seed))),
             "State sizes",
             f"Stored complex states of every layer, seed {seed}.",
         ),
-        _picture(
+        embed(
             plotting.plot_hankel_singular_values(
                 _spectra(shown.result),
                 cuts=[event.step for event in _cuts(shown.result)],
@@ -137,7 +104,7 @@ def _pictures(runs: Sequence[LabelledRun], shown: LabelledRun) -> list[_Picture]
     ]
     if errors:
         pictures.append(
-            _picture(
+            embed(
                 plotting.plot_error_certificates(errors),
                 "What the cuts changed",
                 f"Certified bound and measured error of every cut ({shown.label}, "
@@ -145,14 +112,6 @@ def _pictures(runs: Sequence[LabelledRun], shown: LabelledRun) -> list[_Picture]
             )
         )
     return pictures
-
-
-def _picture(figure: Figure, title: str, caption: str) -> _Picture:
-    """Draw a figure as SVG inside an address."""
-    with io.BytesIO() as file:
-        figure.savefig(file, format="svg", metadata={"Date": None})
-        data = base64.b64encode(file.getvalue()).decode("ascii")
-    return _Picture(f"data:image/svg+xml;base64,{data}", title, caption)
 
 
 def _curve(run: LabelledRun) -> plotting.TrainingCurve:

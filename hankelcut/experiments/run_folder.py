@@ -1,10 +1,8 @@
 """Run folders: what a run writes, and never over a run of another configuration."""
 
-import importlib.metadata
 import itertools
 import json
 import os
-import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 
 import torch
 
-from hankelcut import __version__
+from hankelcut import reports
 from hankelcut._errors import CheckpointMismatchError, DataError
 
 __all__ = ["RunFolder", "environment", "free_folder", "read_config"]
@@ -223,12 +221,8 @@ def free_folder(path: Path | str, config: Mapping[str, Any]) -> Path:
 
 def environment() -> dict[str, str]:
     """Return what figures depend on besides the recipe: versions and the machine."""
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return {
-        "hankelcut": __version__,
-        "python": platform.python_version(),
-        **versions,
-        "machine": f"{platform.system()} {platform.machine()}",
+        **reports.environment(_PACKAGES),
         "cores": str(os.cpu_count()),
         "torch threads": str(torch.get_num_threads()),
     }

@@ -2,14 +2,12 @@
 
 import base64
 import dataclasses
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from hankelcut._errors import MissingDependencyError
 from hankelcut.experiments.recipe import Recipe
 from hankelcut.experiments.report import write_report
 from hankelcut.experiments.summary import LabelledRun, summarise
@@ -145,11 +143,3 @@ def test_report_of_runs_without_cuts(runs: list[LabelledRun], tmp_path: Path) ->
 def test_no_runs_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"got no runs, need at least one"):
         write_report(tmp_path / "a.html", [], title="", introduction="")
-
-
-def test_without_jinja_the_extra_is_named(
-    runs: list[LabelledRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(MissingDependencyError, match=r"hankelcut\[experiments\]"):
-        write_report(tmp_path / "a.html", runs, title="", introduction="")

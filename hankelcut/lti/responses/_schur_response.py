@@ -93,14 +93,16 @@ class SchurResponse:
         """Largest singular value at each frequency, (F,); 0 where it overflows."""
         values = [np.zeros(0)]
         for part in self._slices(frequencies):
-            states = self._states(part)
-            outputs = self.C @ states.reshape(self.T.shape[0], -1)
-            shape = (self.C.shape[0], self.B.shape[1], part.shape[0])
-            response = np.moveaxis(outputs.reshape(shape), 2, 0) + self.D
+            response = self._response(part)
             finite = np.all(np.isfinite(response), axis=(1, 2))
             response = np.where(finite[:, None, None], response, 0.0)
             values.append(np.linalg.svd(response, compute_uv=False)[:, 0])
         return np.concatenate(values)
+
+    def response(self, frequencies: Matrix) -> Matrix:
+        """Response at each frequency, (F, p, m)."""
+        parts = [self._response(part) for part in self._slices(frequencies)]
+        return np.concatenate([np.zeros((0, *self.D.shape), complex), *parts])
 
     def largest_states(self, frequencies: Matrix, coordinates: Matrix) -> Matrix:
         """Largest norm, over frequencies, of each row of S (z I - A)^-1 B.
@@ -120,6 +122,11 @@ class SchurResponse:
             norms = np.linalg.norm(states.reshape(shape), axis=1)
             largest = np.maximum(largest, np.max(norms, axis=1))
         return largest
+
+    def _response(self, frequencies: Matrix) -> Matrix:
+        outputs = self.C @ self._states(frequencies).reshape(self.T.shape[0], -1)
+        shape = (self.C.shape[0], self.B.shape[1], frequencies.shape[0])
+        return np.moveaxis(outputs.reshape(shape), 2, 0) + self.D
 
     def _slices(self, frequencies: Matrix) -> list[Matrix]:
         size = max(1, _ENTRIES_PER_SLICE // max(1, self.B.size))

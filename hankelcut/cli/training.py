@@ -1,4 +1,4 @@
-"""The command line: `hankelcut demo` and `hankelcut train`.
+"""The commands that train: `hankelcut demo` and `hankelcut train`.
 
 Everything that needs torch is imported inside the commands, so that help is fast and
 appears without the optional dependencies.
@@ -6,8 +6,6 @@ appears without the optional dependencies.
 
 import dataclasses
 import importlib.util
-import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,62 +15,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hankelcut import __version__
-from hankelcut._errors import DataError, HankelcutError, MissingDependencyError
+from hankelcut._errors import MissingDependencyError
+from hankelcut.cli.console import require_writable, write_json
 
 if TYPE_CHECKING:
     from hankelcut.experiments.recipe import Recipe
     from hankelcut.experiments.summary import Summary
     from hankelcut.experiments.training import Progress as TrainingProgress
 
-__all__ = ["app", "main"]
+__all__ = ["demo", "train"]
 
-_NEEDED = ("torch", "sklearn", "safetensors", "jinja2")
+_NEEDED = ("torch", "sklearn", "safetensors")
 _EXTRAS = "hankelcut[torch,experiments]"
-_EXIT_CODE = 2
-
-app = typer.Typer(
-    help="State-space models that shrink while they train, with certified errors.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
 
 
-def main() -> None:
-    """Run the command line; errors of hankelcut are one line and exit code 2."""
-    try:
-        app()
-    except HankelcutError as error:
-        message = " ".join(f"error: {error}".split())
-        console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-        console.print(message, style="red")
-        sys.exit(_EXIT_CODE)
-
-
-def _print_version(wanted: bool | None) -> None:
-    if wanted:
-        print(f"hankelcut {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool | None,
-        typer.Option(
-            "--version",
-            callback=_print_version,
-            is_eager=True,
-            help="Show the version.",
-        ),
-    ] = None,
-) -> None:
-    """Reduce state-space models by balanced truncation while they train."""
-
-
-@app.command()
 def demo(
     quick: Annotated[
         bool, typer.Option("--quick", help="Seconds, to see that everything works.")
@@ -113,18 +69,16 @@ def demo(
     recipe = demo_recipe(quick=quick)
     numbers = range(seeds)
     if json_file is not None:
-        _require_writable(json_file)
+        require_writable(json_file)
     chosen = free_folder(folder, demo_config(recipe, numbers))
     with _Display() as display:
         result = run_demo(recipe, seeds=numbers, folder=chosen, progress=display.begin)
     _print_table(result.summaries())
     print(f"report: {chosen / 'report.html'}")
     if json_file is not None:
-        text = json.dumps(result.to_dict(), indent=2) + "\n"
-        json_file.write_text(text, encoding="utf-8")
+        write_json(json_file, result.to_dict())
 
 
-@app.command()
 def train(
     task: Annotated[
         Literal["digits", "smnist"], typer.Option(help="What to learn.")
@@ -283,16 +237,6 @@ def _recipe(
         return dataclasses.replace(recipe_for(task), cuts=plan, **changes)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-
-
-def _require_writable(path: Path) -> None:
-    """Raise DataError now rather than after minutes of training."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("a", encoding="utf-8").close()
-    except OSError as error:
-        msg = f"got {path}, which cannot be written ({error.strerror}); choose another"
-        raise DataError(msg) from error
 
 
 def _require_extras() -> None:

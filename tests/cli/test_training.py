@@ -1,4 +1,4 @@
-"""The command line: options, output, and errors in one line."""
+"""The commands that train: options, output, and errors in one line."""
 
 import itertools
 import json
@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from hankelcut import __version__, cli
+from hankelcut import __version__
+from hankelcut.cli import training
 from hankelcut.experiments.demo import demo_recipe
 from hankelcut.experiments.recipe import CutPlan, Recipe, recipe_for
 
@@ -38,49 +39,17 @@ def threads() -> Any:
 
 
 @pytest.fixture
-def call(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Any:
-    """Run the command in an empty folder; returns exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hankelcut", *arguments])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
 def recipe_of(call: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The recipe that `hankelcut train` would run with these options."""
 
     def recipe(*arguments: str) -> Recipe:
         seen: list[Recipe] = []
-        monkeypatch.setattr(cli, "_train", lambda item, **rest: seen.append(item))
+        monkeypatch.setattr(training, "_train", lambda item, **rest: seen.append(item))
         code, _, error = call("train", *arguments)
         assert (code, error) == (0, "")
         return seen[0]
 
     return recipe
-
-
-def test_help_needs_no_torch() -> None:
-    code = (
-        "import sys\n"
-        "sys.modules['torch'] = None\n"
-        "sys.argv = ['hankelcut', '--help']\n"
-        "from hankelcut.cli import main\n"
-        "main()"
-    )
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True)
-    assert process.returncode == 0
-    assert b"demo" in process.stdout
-    assert b"train" in process.stdout
 
 
 def test_every_option_is_explained(call: Any) -> None:
@@ -156,7 +125,7 @@ def test_an_interrupted_run_can_be_resumed(
         return stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(cli._Display, "begin", interrupted)
+        patch.setattr(training._Display, "begin", interrupted)
         assert call(*TINY_TRAIN)[0] != 0
     monkeypatch.setattr("hankelcut.experiments.report.write_report", no_report)
     code, _, err = call(*TINY_TRAIN)
@@ -254,7 +223,7 @@ def test_errors_are_red_on_a_terminal(
     assert err.startswith("\x1b[31merror: got [red]nowhere[/red], which is not a")
 
 
-@pytest.mark.parametrize("name", ["torch", "jinja2"])
+@pytest.mark.parametrize("name", ["torch", "safetensors"])
 def test_missing_dependencies_are_named_with_their_extra(
     call: Any, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -1,21 +1,24 @@
-"""Pictures of Hankel singular values, cuts and training runs.
+"""Pictures of training runs: values, sizes, losses, and the errors of cuts."""
 
-Every function returns a `matplotlib.figure.Figure` of its own, without pyplot: nothing
-global is read or changed. Save it with ``figure.savefig("picture.svg")``.
-"""
-
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+from hankelcut.plotting._style import (
+    COLOURS,
+    GRID,
+    INK,
+    colours_of,
+    make_plain,
+    mark_logarithms,
+    require_some,
+    row_of_panels,
+)
 
 __all__ = [
     "CutErrors",
@@ -27,14 +30,8 @@ __all__ = [
     "plot_training_curves",
 ]
 
-# Okabe & Ito, Color Universal Design, 2008: told apart with any colour vision.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_INK, _GRID = "#333333", "#dddddd"
 # Values below this share of the largest are rounding, and would flatten the rest.
 _SMALLEST_SHARE = 1e-8
-_PANELS_PER_ROW = 2
-# Up to this many decades a logarithmic axis has marks at 1, 2 and 5 of each.
-_FEW_DECADES = 3
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,7 @@ def plot_hankel_singular_values(
     colours = _step_colours()
     # The square root spreads the early steps, where cuts lie.
     norm = PowerNorm(0.5, steps[0], max(steps[-1], steps[0] + 1))
-    figure, panels = _panels(len(layers))
+    figure, panels = row_of_panels(len(layers))
     for panel, (name, lines) in zip(panels, layers.items(), strict=True):
         largest = max((max(values) for values in lines.values()), default=1.0)
         for step, values in sorted(lines.items()):
@@ -150,8 +147,8 @@ def plot_hankel_singular_values(
     )
     if cuts:
         handles = [
-            Line2D([], [], color=_INK, linestyle="--", label="right before a cut"),
-            Line2D([], [], color=_INK, label="otherwise"),
+            Line2D([], [], color=INK, linestyle="--", label="right before a cut"),
+            Line2D([], [], color=INK, label="otherwise"),
         ]
         panels[0].legend(handles=handles, frameon=False)
     return figure
@@ -175,9 +172,9 @@ def plot_state_sizes(runs: Sequence[StateSizes]) -> Figure:
     ValueError
         If there are no lines.
     """
-    _require_some(runs, "lines of state sizes")
-    figure, (panel,) = _panels(1)
-    colours = _colours([run.label for run in runs])
+    require_some(runs, "lines of state sizes")
+    figure, (panel,) = row_of_panels(1)
+    colours = colours_of([run.label for run in runs])
     for run in runs:
         panel.step(run.steps, run.states, where="post", color=colours[run.label])
     for label, colour in colours.items():
@@ -209,9 +206,9 @@ def plot_training_curves(runs: Sequence[TrainingCurve]) -> Figure:
     ValueError
         If there are no runs.
     """
-    _require_some(runs, "runs")
-    figure, panels = _panels(2)
-    colours = _colours([run.label for run in runs])
+    require_some(runs, "runs")
+    figure, panels = row_of_panels(2)
+    colours = colours_of([run.label for run in runs])
     for run in runs:
         for panel, values in zip(panels, (run.losses, run.accuracies), strict=True):
             colour = colours[run.label]
@@ -221,7 +218,7 @@ def plot_training_curves(runs: Sequence[TrainingCurve]) -> Figure:
         panel.set_xlabel("training time (s)")
         panel.set_xlim(left=0)
     panels[0].set_yscale("log")
-    _plain_logarithms(panels[0].yaxis, [loss for run in runs for loss in run.losses])
+    mark_logarithms(panels[0].yaxis, [loss for run in runs for loss in run.losses])
     panels[0].set_ylabel("training loss (cross-entropy, nats)")
     panels[1].set_ylabel("validation accuracy (%)")
     panels[1].yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")
@@ -248,24 +245,24 @@ def plot_error_certificates(cuts: Sequence[CutErrors]) -> Figure:
     ValueError
         If there are no cuts.
     """
-    _require_some(cuts, "cuts")
+    require_some(cuts, "cuts")
     figure = Figure(figsize=(7.5, 1.3 + 0.28 * len(cuts)), layout="constrained")
     panel = figure.add_subplot()
-    _plain(panel)
+    make_plain(panel)
     rows = range(len(cuts))
     bounds = [cut.bound for cut in cuts]
     measured = [cut.measured for cut in cuts]
-    panel.hlines(rows, measured, bounds, color=_GRID, linewidth=4)
-    panel.plot(bounds, rows, "|", color=_COLOURS[0], markersize=11, markeredgewidth=3)
-    panel.plot(measured, rows, "o", color=_COLOURS[1])
-    panel.plot([cut.largest_value for cut in cuts], rows, "x", color=_INK)
+    panel.hlines(rows, measured, bounds, color=GRID, linewidth=4)
+    panel.plot(bounds, rows, "|", color=COLOURS[0], markersize=11, markeredgewidth=3)
+    panel.plot(measured, rows, "o", color=COLOURS[1])
+    panel.plot([cut.largest_value for cut in cuts], rows, "x", color=INK)
     panel.set_xscale("log")
-    _plain_logarithms(panel.xaxis, [*bounds, *measured])
+    mark_logarithms(panel.xaxis, [*bounds, *measured])
     panel.set_yticks(rows, [cut.label for cut in cuts])
     panel.set_ylim(len(cuts) - 0.4, -0.6)
     panel.set_xlabel("gain of the change of the layer (output norm per input norm)")
     names = ("certified bound", "measured error", "largest Hankel singular value")
-    marks = (("|", _COLOURS[0]), ("o", _COLOURS[1]), ("x", _INK))
+    marks = (("|", COLOURS[0]), ("o", COLOURS[1]), ("x", INK))
     handles = [
         Line2D([], [], linestyle="", marker=mark, color=colour, label=name, mew=2)
         for name, (mark, colour) in zip(names, marks, strict=True)
@@ -274,49 +271,7 @@ def plot_error_certificates(cuts: Sequence[CutErrors]) -> Figure:
     return figure
 
 
-def _panels(count: int) -> tuple[Figure, list[Axes]]:
-    """Make a figure with plain panels side by side, at most two in a row."""
-    columns = min(count, _PANELS_PER_ROW)
-    rows = -(-count // columns)
-    size = (4.6 * columns + (2.4 if count == 1 else 0), 3.6 * rows)
-    figure = Figure(figsize=size, layout="constrained")
-    panels = [figure.add_subplot(rows, columns, k + 1) for k in range(count)]
-    for panel in panels:
-        _plain(panel)
-    return figure, panels
-
-
-def _plain(panel: Axes) -> None:
-    """No frame but the two axes, and a faint grid."""
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.grid(color=_GRID, linewidth=0.6)
-    panel.set_axisbelow(True)
-    panel.xaxis.set_major_locator(MaxNLocator(6))
-
-
-def _plain_logarithms(axis: Axis, values: Sequence[float]) -> None:
-    """Mark a logarithmic axis with plain numbers, as many as its range needs."""
-    positive = [value for value in values if value > 0]
-    decades = math.log10(max(positive) / min(positive)) if positive else 0.0
-    subdivisions = (1.0, 2.0, 5.0) if decades < _FEW_DECADES else (1.0,)
-    axis.set_major_locator(LogLocator(10.0, subdivisions))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(lambda value, _: f"{value:g}")
-
-
 def _step_colours() -> Colormap:
     """Viridis without its lightest end, which is faint on white."""
     shades = colormaps["viridis"]([0.9 * k / 255 for k in range(256)])
     return LinearSegmentedColormap.from_list("steps", shades)
-
-
-def _colours(labels: Sequence[str]) -> dict[str, str]:
-    """Choose a colour for every label, in the order of their first appearance."""
-    distinct = list(dict.fromkeys(labels))
-    return {label: _COLOURS[k % len(_COLOURS)] for k, label in enumerate(distinct)}
-
-
-def _require_some(items: Sequence[object], what: str) -> None:
-    if not items:
-        msg = f"got no {what}, need at least one"
-        raise ValueError(msg)

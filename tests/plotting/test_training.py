@@ -1,13 +1,11 @@
-"""Pictures: they show every number they are given, and change nothing global."""
+"""Pictures of training: they show every number, and change nothing global."""
 
 import subprocess
 import sys
 from collections.abc import Callable
 
 import matplotlib as mpl
-import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hankelcut.plotting import (
@@ -19,6 +17,7 @@ from hankelcut.plotting import (
     plot_state_sizes,
     plot_training_curves,
 )
+from tests.plotting.reading import legend, lines
 
 LAYERS = {
     "first": {0: [4.0, 1.0, 1e-3, 1e-12], 5: [3.0, 2.0]},
@@ -46,16 +45,6 @@ FIGURES: list[Callable[[], Figure]] = [
     lambda: plot_training_curves(CURVES),
     lambda: plot_error_certificates(CUTS),
 ]
-
-
-def lines(panel: Axes) -> list[np.ndarray]:
-    """The points of every line that has some."""
-    return [line.get_xydata() for line in panel.lines if len(line.get_xdata())]
-
-
-def legend(figure: Figure) -> list[str]:
-    found = [*figure.legends, *(panel.get_legend() for panel in figure.axes)]
-    return [text.get_text() for item in found if item for text in item.get_texts()]
 
 
 @pytest.mark.parametrize("draw", FIGURES)
