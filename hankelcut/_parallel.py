@@ -1,12 +1,13 @@
 """Independent pieces of host work side by side on the processor's cores."""
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 __all__ = ["map_in_threads", "one_blas_thread"]
 
@@ -20,8 +21,16 @@ def one_blas_thread() -> AbstractContextManager[object]:
     At the sizes of layers a second thread gains little and, where the other cores are
     busy, its barriers cost much: 37 s instead of 1 s for one cut were measured.
     """
-    limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    limits: AbstractContextManager[object] = _libraries().limit(
+        limits=1, user_api="blas"
+    )
     return limits
+
+
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    """Look up the loaded libraries once: it takes a millisecond."""
+    return ThreadpoolController()
 
 
 def map_in_threads(

@@ -35,7 +35,7 @@ from hankelcut.lti.responses._schur_response import (
 )
 from hankelcut.lti.systems.time_domain import Continuous
 
-__all__ = ["DenseBracket", "bracket_dense"]
+__all__ = ["DenseBracket", "bracket_dense", "gain_at", "normalized"]
 
 _EPS = float(np.finfo(float).eps)
 # Poles, the least damped first, at whose frequencies the search begins.
@@ -110,7 +110,7 @@ def bracket_dense(system: System, rtol: float) -> DenseBracket:
     rounded_up = norm * (1 + _ROUNDINGS * sum(system.D.shape) * _EPS)
     if not (np.any(system.B) and np.any(system.C)):
         return DenseBracket(norm, rounded_up, 0.0)
-    scaled, rate, gain = _normalized(system)
+    scaled, rate, gain = normalized(system)
     # What overflows is no gain and proves nothing.
     with np.errstate(over="ignore", invalid="ignore"):
         found = _bracket_normalized(scaled, rtol)
@@ -122,7 +122,7 @@ def bracket_dense(system: System, rtol: float) -> DenseBracket:
     )
 
 
-def _normalized(system: System) -> tuple[System, int, int]:
+def normalized(system: System) -> tuple[System, int, int]:
     """System of balanced states, entries of about 1, and units of time and gain.
 
     Returns
@@ -209,7 +209,7 @@ def _climb(search: _Search, frequencies: Matrix, best: _Peak) -> _Peak:
         before, after = points[neighbours][0], points[neighbours][-1]
         grid = np.linspace(before, after, _REFINEMENT_POINTS)
         points = np.unique(np.append(grid, points[k]))
-    gain = _gain_at(search.system, top.frequency)
+    gain = gain_at(search.system, top.frequency)
     if gain <= best.gain:
         return best
     if isinstance(search.system.time, Continuous):
@@ -257,7 +257,7 @@ def _with_midpoints(points: Matrix, system: System) -> Matrix:
     return np.unique(np.concatenate([points, (points[1:] + points[:-1]) / 2]))
 
 
-def _gain_at(system: System, frequency: float) -> float:
+def gain_at(system: System, frequency: float) -> float:
     """Largest singular value at one frequency, by a solve with one refinement."""
     if math.isinf(frequency):
         return _spectral_norm(system.D)

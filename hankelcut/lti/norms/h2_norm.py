@@ -2,6 +2,7 @@
 
 from hankelcut import _array
 from hankelcut._typing import Array
+from hankelcut.lti.equations.lyapunov_equation import LyapunovEquation
 from hankelcut.lti.gramians.gramian_factors import GramianMethod, gramian_factors
 from hankelcut.lti.gramians.low_rank_gramians import sparse_h2_norm
 from hankelcut.lti.systems._scaling import frobenius_norm
@@ -47,10 +48,8 @@ def h2_norm(
     """
     if isinstance(system, SparseStateSpace):
         return sparse_h2_norm(system, "h2_norm")
-    factors = gramian_factors(system, gramians=gramians, caller="h2_norm")
     xp = _array.namespace(system.B)
-    C = _readout_matrix(system)
-    gains = C @ factors.controllability
+    gains = _readout_matrix(system) @ _controllability_factor(system, gramians)
     _array.require_in_range("h2_norm", norm=gains)
     strictly_proper = frobenius_norm(gains)
     feedthrough = frobenius_norm(system.D)
@@ -58,6 +57,18 @@ def h2_norm(
         infinite = xp.full_like(strictly_proper, xp.inf)
         return xp.where(feedthrough > 0, infinite, strictly_proper)
     return xp.hypot(strictly_proper, feedthrough)
+
+
+def _controllability_factor(
+    system: StateSpace | DiagonalStateSpace, gramians: GramianMethod
+) -> Array:
+    """Factor of the one Gramian that the norm needs."""
+    if isinstance(system, DiagonalStateSpace):
+        factors = gramian_factors(system, gramians=gramians, caller="h2_norm")
+        return factors.controllability
+    _array.require_finite("h2_norm", C=system.C, D=system.D)
+    equation = LyapunovEquation(system.A, system.time, caller="h2_norm")
+    return equation.factor(system.B)
 
 
 def _readout_matrix(system: StateSpace | DiagonalStateSpace) -> Array:

@@ -1,3 +1,4 @@
+import importlib
 import warnings
 from dataclasses import replace
 
@@ -36,6 +37,17 @@ from tests.helpers import (
 )
 
 DOUBLES = [np.float64, np.complex128]
+
+
+both_routes = pytest.mark.usefixtures("route")
+
+
+@pytest.fixture(params=["diagonal form", "level sets"])
+def route(request, monkeypatch):
+    """Both ways to the norm of a dense system; the first may leave it to the second."""
+    if request.param == "level sets":
+        module = importlib.import_module("hankelcut.lti.norms.hinf_norm")
+        monkeypatch.setattr(module, "bracket_modal", lambda system, rtol: None)
 
 
 def ends(system, rtol=1e-6):
@@ -88,6 +100,7 @@ def resonances(rng, n_pairs, damping, time):
 # Norms that are known
 
 
+@both_routes
 @pytest.mark.parametrize("pole", [0.5, -0.9, 0.3 + 0.6j, 1 - 1e-6, 1e-12])
 def test_first_order_discrete(pole):
     system = StateSpace(
@@ -101,6 +114,7 @@ def test_first_order_discrete(pole):
         assert frequency == pytest.approx(np.angle(pole), abs=1e-6)
 
 
+@both_routes
 @pytest.mark.parametrize("decay", [1e-9, 1.0, 1e9])
 @pytest.mark.parametrize("turn", [0.0, 0.3, -1.0])
 def test_first_order_continuous(decay, turn):
@@ -112,6 +126,7 @@ def test_first_order_continuous(decay, turn):
     assert frequency == pytest.approx(turn, abs=1e-3 * decay + 1e-13 * abs(turn))
 
 
+@both_routes
 @pytest.mark.parametrize("damping", [0.5, 1e-2, 1e-4, 1e-8])
 @pytest.mark.parametrize("speed", [1.0, 1e-5, 1e7])
 def test_resonator(damping, speed):
@@ -124,6 +139,7 @@ def test_resonator(damping, speed):
     assert frequency == pytest.approx(peak, rel=max(1e-5, 1e-3 * damping))
 
 
+@both_routes
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("dtype", DOUBLES)
 def test_all_pass_has_its_gain(time, dtype, rng):
@@ -143,6 +159,7 @@ def test_all_pass_has_its_gain(time, dtype, rng):
     assert 2.5 * (1 - 1e-14) <= upper <= 1.000001 * lower
 
 
+@both_routes
 def test_peak_at_infinite_frequency():
     # G = 5 - 4 / (s + 1): gain 1 at s = 0, 5 for fast inputs.
     system = StateSpace([[-1.0]], [[2.0]], [[-2.0]], [[5.0]])
@@ -152,6 +169,7 @@ def test_peak_at_infinite_frequency():
     assert frequency == np.inf
 
 
+@both_routes
 @pytest.mark.parametrize("side", [1.0, -1.0])
 def test_peak_at_the_ends_of_the_circle(side):
     system = StateSpace(side * np.diag([0.9, 0.5]), np.ones((2, 1)), np.ones((1, 2)))
@@ -162,6 +180,7 @@ def test_peak_at_the_ends_of_the_circle(side):
     assert frequency == pytest.approx(0.0 if side > 0 else np.pi, abs=1e-6)
 
 
+@both_routes
 @pytest.mark.parametrize("n", [5, 20])
 def test_jordan_block(n):
     # Every term is positive at z = 1: sum of 10^k over the ways from input to output.
@@ -201,6 +220,7 @@ def test_silent_system_has_no_gain(time, silent, rng):
     assert ends(replace(system, D=0 * system.D))[:2] == (0.0, 0.0)
 
 
+@both_routes
 @pytest.mark.parametrize("D", [0.0, 1.0])
 def test_states_that_are_not_reached_or_not_seen(D):
     # The first state is not seen, the last not reached, the second neither.
@@ -215,6 +235,7 @@ def test_states_that_are_not_reached_or_not_seen(D):
 # Norms measured otherwise
 
 
+@both_routes
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("n", [4, 21, 60])
 @pytest.mark.parametrize("seed", [0, 1])
@@ -228,6 +249,7 @@ def test_norm_is_that_of_slycot(time, n, seed):
         assert gain_at(system, w) == pytest.approx(expected, rel=1e-6)
 
 
+@both_routes
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("damping", [1e-2, 1e-4, 1e-6])
 def test_norm_of_light_damping_is_that_of_slycot(time, damping, rng):
@@ -239,6 +261,7 @@ def test_norm_of_light_damping_is_that_of_slycot(time, damping, rng):
     assert frequency == pytest.approx(where, abs=0.01 * damping)
 
 
+@both_routes
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("dtype", DOUBLES)
 @pytest.mark.parametrize("seed", range(5))
@@ -252,6 +275,7 @@ def test_bracket_agrees_with_that_of_the_diagonal_form(time, dtype, seed):
     assert upper <= 1.000001 * lower
 
 
+@both_routes
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("dtype", DOUBLES)
 @pytest.mark.parametrize("rtol", [0.1, 1e-3, 1e-8])
@@ -266,6 +290,7 @@ def test_bracket_holds_a_dense_grid(time, dtype, rtol, rng):
         assert frequency >= 0
 
 
+@both_routes
 @pytest.mark.parametrize("time", TIMES)
 def test_second_of_two_close_peaks_is_found(time, rng):
     # Twelve peaks whose heights differ by parts in a million.
@@ -279,6 +304,7 @@ def test_second_of_two_close_peaks_is_found(time, rng):
     assert grid_norm(frequency_response(system, grid)) <= upper <= 1.000001 * lower
 
 
+@both_routes
 @pytest.mark.parametrize("distance", [1e-9, 1e-7])
 @pytest.mark.parametrize("time", TIMES)
 def test_poles_next_to_the_boundary(time, distance, rng):
@@ -304,6 +330,7 @@ def test_poles_next_to_the_boundary(time, distance, rng):
     assert float(bracket.upper) <= float(bracket.lower) * (1 + 1e-2)
 
 
+@both_routes
 def test_difference_of_nearly_equal_systems(rng):
     # The gain of the difference is 1e-9 of that of either system.
     system = random_stable_system(rng, 12, 2, 3)
@@ -315,6 +342,7 @@ def test_difference_of_nearly_equal_systems(rng):
     assert upper <= 1.000001 * lower
 
 
+@both_routes
 def test_equal_systems_differ_by_rounding(rng):
     system = random_stable_system(rng, 6, 2, 3)
     Q = np.linalg.qr(rng.standard_normal((6, 6)))[0]
@@ -327,6 +355,7 @@ def test_equal_systems_differ_by_rounding(rng):
 # Invariances
 
 
+@both_routes
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("dtype", DOUBLES)
 def test_unitary_channels_are_irrelevant(time, dtype, rng):
@@ -338,6 +367,7 @@ def test_unitary_channels_are_irrelevant(time, dtype, rng):
     assert ends(turned, 1e-9)[0] == pytest.approx(ends(system, 1e-9)[0], rel=1e-9)
 
 
+@both_routes
 def test_turning_the_circle_turns_the_peak(rng):
     system = random_stable_system(rng, 6, 2, 3, Discrete())
     lower, _, frequency = ends(system, 1e-9)
@@ -353,6 +383,7 @@ def test_turning_the_circle_turns_the_peak(rng):
         assert np.min(abs(distances)) <= 1e-5
 
 
+@both_routes
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("condition", [10.0, 1e3, 1e5])
 def test_similarity_is_irrelevant(time, condition, rng):
@@ -390,6 +421,7 @@ def test_extreme_gains_scale_the_bracket(time, exponent, rng):
     assert where == pytest.approx(frequency, abs=1e-5)
 
 
+@both_routes
 def test_states_of_extreme_scales_are_irrelevant(rng):
     system = random_stable_system(rng, 8, 2, 3)
     scales = 2.0 ** np.round(np.linspace(-300, 300, 8))
@@ -399,6 +431,7 @@ def test_states_of_extreme_scales_are_irrelevant(rng):
     assert upper <= 1.000001 * lower
 
 
+@both_routes
 @pytest.mark.parametrize("gain", [1e-200, 1e-12, 1e12, 1e200])
 def test_feedthrough_of_another_size(gain, rng):
     system = random_stable_system(rng, 4, 2, 3)
@@ -410,6 +443,7 @@ def test_feedthrough_of_another_size(gain, rng):
     assert upper <= 1.000001 * lower
 
 
+@both_routes
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("dtype", DOUBLES)
 def test_norm_chain(time, dtype, rng):
@@ -421,6 +455,7 @@ def test_norm_chain(time, dtype, rng):
     assert lower <= feedthrough + 2 * hankel_singular_values(system).sum()
 
 
+@both_routes
 @pytest.mark.parametrize("time", TIMES)
 def test_gain_of_a_series_is_at_most_the_product(time, rng):
     first = random_stable_system(rng, 4, 2, 3, time)
@@ -511,6 +546,7 @@ def test_system_beyond_proof_keeps_the_bound_that_is_known():
     assert norm <= float(bracket.upper)
 
 
+@both_routes
 def test_continuous_and_discrete_are_told_apart():
     system = StateSpace([[-0.5]], [[1.0]], [[1.0]])
     assert ends(system)[0] == pytest.approx(2.0)
