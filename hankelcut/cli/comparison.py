@@ -123,31 +123,28 @@ def _options(
 
 def _print_records(records: list[dict[str, Any]], norm: float | None) -> None:
     """Print a table of what was reduced, and a line for what was refused."""
-    columns = (
-        "method",
-        "order",
-        "bound",
-        "H-inf error",
-        "relative",
-        "H2 error",
-        "margin",
-        "seconds",
-        "bound is on",
-    )
+    columns = ("method", "order", "bound", "error", "relative", "H2 error", "seconds")
     usual = ErrorBound(None).quantity
-    rows = []
+    rows, others = [], []
     for record in records:
-        if record["refusal"] is None:
-            error, quantity = record["hinf_error_upper"], record["bounded_quantity"]
-            relative = error / norm if error is not None and norm else None
-            numbers = (record["error_bound"], error, relative, record["h2_error"])
-            cells = [*numbers, record["stability_margin"], record["seconds"]]
-            shown = ["-" if cell is None else f"{cell:.3g}" for cell in cells]
-            other = quantity != usual and record["error_bound"] is not None
-            on = quantity if other else ""
-            rows.append([record["title"], str(record["reached"]), *shown, on])
+        if record["refusal"] is not None:
+            continue
+        error, bound = record["hinf_error_upper"], record["error_bound"]
+        relative = error / norm if error is not None and norm else None
+        numbers = (bound, error, relative, record["h2_error"], record["seconds"])
+        shown = ["-" if number is None else f"{number:.3g}" for number in numbers]
+        if bound is not None and record["bounded_quantity"] != usual:
+            shown[0] = f"*{shown[0]}"
+            others.append(f"* {record['title']}: {record['bounded_quantity']}")
+        title = record["title"]
+        if (record["stability_margin"] or 0.0) < 0:
+            title += " (unstable)"
+        rows.append([title, str(record["reached"]), *shown])
     if rows:
         print_table(columns, rows)
+        print(f"bound, error: {usual}")
+    for line in dict.fromkeys(others):
+        print(line)
     for record in records:
         if record["refusal"] is not None:
             reason = " ".join(record["refusal"].split())

@@ -27,6 +27,12 @@ __all__ = [
 ]
 
 
+# Columns of text in a file or a pipe.
+_WIDE = 160
+# Least width of the first column of a table.
+_NARROW = 16
+
+
 def print_error(error: Exception) -> None:
     """Print an error as one line on stderr, red on a terminal.
 
@@ -90,23 +96,27 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table on stdout: the first and the last column left, others right.
+    """Print a table on stdout: the first column left, others right, numbers whole.
 
     Parameters
     ----------
     columns : sequence of str
         Names of the columns.
     rows : iterable of sequences of str
-        The cells; those of the last column may be long.
+        The cells; those of the first column are broken on a narrow terminal.
     """
+    cells = list(rows)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    last = len(columns) - 1
-    for k, name in enumerate(columns):
-        inner = 0 < k < last
-        table.add_column(name, justify="right" if inner else "left", no_wrap=k != last)
-    for row in rows:
+    table.add_column(columns[0], min_width=min(_NARROW, len(columns[0])))
+    for k, name in enumerate(columns[1:], start=1):
+        width = max(len(text) for text in (name, *(row[k] for row in cells)))
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
+    for row in cells:
         table.add_row(*row)
-    Console(highlight=False, markup=False).print(table)
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    console.print(table)
 
 
 @contextmanager
