@@ -2,8 +2,9 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,13 @@ from hankelcut.lti import (
     Discrete,
     StateSpace,
     error_system,
+    h2_norm,
     hinf_norm,
+    parallel,
+    to_dense,
 )
 from hankelcut.reduction import ReductionResult, balanced_truncation
+from hankelcut.validation import random_stable_system
 
 # The data sets mnist/ and slicot/, which may be missing.
 _BESIDE = Path(__file__).parents[2] / "shared/data"
@@ -130,11 +135,59 @@ def fortran(*arrays: np.ndarray) -> list[np.ndarray]:
     return [np.array(array, order="F", dtype=float) for array in arrays]
 
 
-def quietly(system: System, **target: Any) -> ReductionResult:
+def quietly(
+    system: System,
+    method: Callable[..., ReductionResult] = balanced_truncation,
+    **options: Any,
+) -> ReductionResult:
     """Reduce without the warnings of fixed orders."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NumericalWarning)
-        return balanced_truncation(system, **target)
+        return method(system, **options)
+
+
+def adjoint(M: np.ndarray) -> np.ndarray:
+    """Conjugate transpose of a matrix, or of a stack of them."""
+    return M.conj().swapaxes(-1, -2)
+
+
+def random_system(
+    rng: np.random.Generator,
+    n: int,
+    m: int,
+    p: int,
+    time: Any = TIMES[1],
+    dtype: Any = np.float64,
+) -> StateSpace:
+    """A random stable system with a real feedthrough of the size of one."""
+    system = random_stable_system(rng, n, m, p, time, dtype=dtype)
+    return replace(system, D=rng.standard_normal((p, m)) + 0 * system.D)
+
+
+def with_unstable_modes(rng: np.random.Generator, stable: StateSpace) -> StateSpace:
+    """A system with two more states, of unstable poles."""
+    poles = [0.4, 1.5] if dico(stable) == "C" else [1.3, -1.8]
+    B = rng.standard_normal((2, stable.n_inputs))
+    C = rng.standard_normal((stable.n_outputs, 2))
+    modes = StateSpace(np.diag(poles), B, C, time=stable.time)
+    return to_dense(parallel(stable, modes))
+
+
+def in_double(xp: Any, system: StateSpace) -> StateSpace:
+    """A system of a backend in NumPy arrays of double precision."""
+    wide = [xp.to_numpy(array) for array in fields_of(system)]
+    kind = complex if any(np.iscomplexobj(array) for array in wide) else float
+    return StateSpace(*(array.astype(kind) for array in wide), system.time)
+
+
+def h2_error(full: System, reduced: System) -> float:
+    """H2 norm of the difference of two systems of the same feedthrough."""
+    return float(h2_norm(error_system(full, reduced)))
+
+
+def h2_part(system: System) -> float:
+    """H2 norm without the feedthrough."""
+    return float(h2_norm(replace(system, D=np.zeros_like(system.D))))
 
 
 def error_of(

@@ -1,4 +1,11 @@
-"""How to make a linear system smaller, and by how much that is wrong."""
+"""How to make a linear system smaller, and by how much that is wrong.
+
+`methods` has one module for each public method, `balancing` what they share.
+`reduction_method` is the driver that takes a method from a system to a result;
+`order_selection` turns tolerances into orders, `result` and `certificate` hold what
+came of it, its bound and the measured errors, and `comparison` runs methods side by
+side.
+"""
 
 from hankelcut.reduction.balancing.balancing import Balancing, StateMap, balance
 from hankelcut.reduction.balancing.truncation import truncate

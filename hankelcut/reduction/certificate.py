@@ -6,10 +6,11 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from hankelcut import _array
-from hankelcut._errors import UnstableSystemError
+from hankelcut._errors import IllConditionedError, UnstableSystemError
 from hankelcut._typing import Array
+from hankelcut.lti.norms.error_norms import error_norms
 from hankelcut.lti.norms.h2_norm import h2_norm
-from hankelcut.lti.norms.hinf_norm import HinfBracket, hinf_norm
+from hankelcut.lti.norms.hinf_norm import HinfBracket
 from hankelcut.lti.responses.peak_gain import peak_gain
 from hankelcut.lti.responses.sampled_peak import sampled_peak
 from hankelcut.lti.structure.stability import is_stable, poles_of
@@ -17,7 +18,7 @@ from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 
-__all__ = ["Certificate", "UpperEnd", "measured_h2", "measured_hinf"]
+__all__ = ["Certificate", "UpperEnd", "measured_h2", "measured_norms"]
 
 UpperEnd: TypeAlias = Literal["certified", "a priori", "sampled"]
 """What the upper end of a measured error is: see `Certificate`."""
@@ -38,7 +39,8 @@ class Certificate:
         lower end is then searched on a grid); or, for sparse systems, the estimate that
         stands in for that bound, with a lower end sampled on a grid.
     h2_error : (...) array
-        H2 norm of G - G_r.
+        H2 norm of G - G_r, right to a hundredth of the width of the brackets; NaN where
+        it is lost in rounding.
     error_bound : (...) array or None
         The a-priori bound of the reduction; None where the method has none.
     bounded_error : HinfBracket
@@ -63,14 +65,14 @@ class Certificate:
     gramian_residuals: tuple[Array, Array] | None
 
 
-def measured_hinf(
+def measured_norms(
     error: StateSpace | DiagonalStateSpace | SparseStateSpace,
     reduced: StateSpace | DiagonalStateSpace,
     bound: Array | None,
     rtol: float,
     like: Array,
-) -> tuple[HinfBracket, UpperEnd]:
-    """Bracket the H-infinity norm of an error system by the best means for its kind.
+) -> tuple[HinfBracket, UpperEnd, Array | None]:
+    """Measure the norms of an error system by the best means for its kind.
 
     Parameters
     ----------
@@ -83,29 +85,41 @@ def measured_hinf(
     rtol : float
         Relative width wanted of the bracket.
     like : array
-        Array of the library and the dtype that the bracket is to have.
+        Array of the library and the dtype that the norms are to have.
+
+    Returns
+    -------
+    hinf : HinfBracket
+        Bracket of the H-infinity norm.
+    upper_end : {"certified", "a priori", "sampled"}
+        What its upper end is.
+    h2 : (...) array or None
+        The H2 norm, where it comes with the bracket.
     """
     if isinstance(error, SparseStateSpace):
         peak, at = sampled_peak(error, _array.to_numpy(poles_of(reduced)))
         gain = np.asarray(peak)
-        return _bounded_above(gain, np.asarray(at), bound), "sampled"
+        return _bounded_above(gain, np.asarray(at), bound), "sampled", None
+    h2 = None
     if isinstance(error, DiagonalStateSpace) or _array.on_host(error.A):
         try:
-            bracket = hinf_norm(error, rtol=rtol)
+            bracket, h2 = error_norms(error, rtol=rtol)
         except UnstableSystemError:
             bracket = _infinite(error)
+            h2 = bracket.upper
     else:
         bracket = _bounded_above(*peak_gain(error), bound)
     ends = (bracket.lower, bracket.upper, bracket.frequency)
     lower, upper, frequency = (_as(like, end) for end in ends)
     own = HinfBracket(lower, upper, frequency, bracket.certified)
-    return own, "certified" if bracket.certified else "a priori"
+    upper_end: UpperEnd = "certified" if bracket.certified else "a priori"
+    return own, upper_end, None if h2 is None else _as(like, h2)
 
 
 def measured_h2(
     error: StateSpace | DiagonalStateSpace | SparseStateSpace, like: Array
 ) -> Array:
-    """H2 norm of an error system; infinite where a pole is not stable.
+    """H2 norm of an error system; infinite where a pole is not stable, or NaN.
 
     Parameters
     ----------
@@ -120,6 +134,10 @@ def measured_h2(
         if isinstance(error, SparseStateSpace):
             raise
         return _as(like, _infinite(error).upper)
+    except IllConditionedError:
+        # Poles too far apart for the rounding of one Lyapunov equation.
+        xp = _array.namespace(like)
+        return xp.full(error.batch_shape, xp.nan, dtype=like.dtype)
 
 
 def _as(like: Array, measured: Array) -> Array:

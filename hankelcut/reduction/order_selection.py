@@ -63,12 +63,17 @@ class HankelSpectrum:
         pairs = zip(self.values, self.uncertainty, strict=True)
         return sum(value > max(floor, doubt) for value, doubt in pairs)
 
+    @property
+    def upper_values(self) -> list[float]:
+        """What each value is at most: the value and its uncertainty."""
+        pairs = zip(self.values, self.uncertainty, strict=True)
+        return [value + doubt for value, doubt in pairs]
+
     def error_bounds(self) -> list[float]:
         """A-priori bounds, what is uncertain included, for orders 0, ..., N."""
         if self.bounds is not None:
             return list(self.bounds)
-        pairs = zip(self.values, self.uncertainty, strict=True)
-        tails = _tails([v + d for v, d in pairs])
+        tails = _tails(self.upper_values)
         return [2 * (tail + self.unknown_tail) for tail in tails]
 
     def energy_shares(self) -> list[float]:
@@ -151,9 +156,16 @@ class OrderTarget:
             msg = f"got {shown}; need exactly one of order, error_tol and energy_tol"
             raise ValueError(msg)
         for name, count in {"order": self.order, "max_order": self.max_order}.items():
-            whole = count is None or isinstance(count, numbers.Integral)
-            if not whole or (count is not None and count < 0):
+            whole = isinstance(count, numbers.Integral) and not isinstance(count, bool)
+            if count is not None and not (whole and count >= 0):
                 msg = f"got {name}={count!r}, need a whole number >= 0"
+                raise ValueError(msg)
+        for name, share in {
+            "error_tol": self.error_tol,
+            "energy_tol": self.energy_tol,
+        }.items():
+            if share is not None and not isinstance(share, numbers.Real):
+                msg = f"got {name}={share!r}, need a real number"
                 raise ValueError(msg)
         if self.relative and self.error_tol is None:
             msg = "got relative=True without error_tol; it says what error_tol means"
@@ -251,9 +263,21 @@ class OrderTarget:
             raise ToleranceNotAttainableError(msg)
         moved = spectrum.next_gap(wanted, rank)
         if moved == wanted:
-            return OrderSelection(wanted)
-        note = f"order {wanted} would cut inside a tie of Hankel singular values; "
+            return _whole_pair(wanted, spectrum)
+        note = f"order {wanted} would cut inside a tie of equal values; "
         return OrderSelection(moved, (note + f"moved up to {moved}",))
+
+
+def _whole_pair(order: int, spectrum: HankelSpectrum) -> OrderSelection:
+    """Return the order, or one more where that completes a pair of close values."""
+    rank = spectrum.numerical_rank
+    if order < rank and spectrum.cuts_cluster(order):
+        if order + 1 == rank or not spectrum.cuts_cluster(order + 1):
+            note = f"order {order} would split a pair of close values; moved up by one"
+            return OrderSelection(order + 1, (note,))
+        note = f"order {order} cuts between values within {spectrum.cluster:.1g} of "
+        return OrderSelection(order, (f"{note}each other",))
+    return OrderSelection(order)
 
 
 def _fixed_order(order: int, spectrum: HankelSpectrum, caller: str) -> OrderSelection:
@@ -267,8 +291,8 @@ def _fixed_order(order: int, spectrum: HankelSpectrum, caller: str) -> OrderSele
         return OrderSelection(rank, (note,))
     if order < rank and spectrum.cuts_tie(order):
         above = spectrum.next_gap(order, len(spectrum.values))
-        note = f"order {order} cuts inside a tie of Hankel singular values (the reduced"
-        note += f" model is not unique); the next gap is at order {above}"
+        note = f"order {order} cuts inside a tie of equal values (the reduced model is "
+        note += f"not unique); the next gap is at order {above}"
         return OrderSelection(order, (note,))
     if spectrum.cuts_cluster(order):
         note = f"order {order} cuts between values within {spectrum.cluster:.1g} of "

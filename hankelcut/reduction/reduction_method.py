@@ -1,14 +1,17 @@
 """What the methods share: one system in, its part reduced, one result out."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 
 from hankelcut import _array
 from hankelcut._errors import (
+    HankelcutError,
+    IllConditionedError,
     InvalidSystemError,
     NumericalWarning,
     ToleranceNotAttainableError,
@@ -19,10 +22,10 @@ from hankelcut.lti.norms.hinf_norm import hinf_norm
 from hankelcut.lti.structure.stable_unstable_decomposition import (
     stable_unstable_decomposition,
 )
+from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems.conversions import detached, to_dense
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.interconnection import error_system, parallel
-from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.order_selection import (
     HankelSpectrum,
@@ -31,7 +34,7 @@ from hankelcut.reduction.order_selection import (
 )
 from hankelcut.reduction.result import ErrorBound, ReductionResult
 
-__all__ = ["Cut", "Decomposition", "Matrix", "reduce_with"]
+__all__ = ["Cut", "Decomposition", "Matrix", "reduce_with", "require_choice"]
 
 Matrix: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -54,8 +57,8 @@ class Cut:
         W and T, for methods that project.
     notes : tuple of str
         What has to be said about it.
-    residuals : tuple of two floats, optional
-        Relative residuals of the two matrix equations behind it.
+    residuals : callable, optional
+        Computes the relative residuals of the two matrix equations behind it.
     """
 
     system: StateSpace
@@ -63,7 +66,7 @@ class Cut:
     left_projection: Matrix | None = None
     right_projection: Matrix | None = None
     notes: tuple[str, ...] = ()
-    residuals: tuple[float, float] | None = None
+    residuals: Callable[[], tuple[Array, Array]] | None = None
 
 
 @runtime_checkable
@@ -137,6 +140,8 @@ def reduce_with(
         If no pole is stable, or the system is not and must be.
     ToleranceNotAttainableError
         If no order meets a tolerance; names the best attainable value.
+    IllConditionedError
+        If numbers leave their range, or a matrix is singular to rounding.
     ValueError
         If the order is below the number of unstable states or too large.
 
@@ -146,8 +151,9 @@ def reduce_with(
         What is noted while an order given by the user is cut.
     """
     whole = _one_host_system(system, caller)
-    part, decomposition = _decomposed(decompose, whole, caller, unstable)
-    selection, cut = _selected(decomposition, part, target, caller)
+    with _lost_in_rounding(caller):
+        part, decomposition = _decomposed(decompose, whole, caller, unstable)
+        selection, cut = _selected(decomposition, part, target, caller)
     if target.announces:
         for note in selection.notes:
             warnings.warn(f"{caller}: {note}", NumericalWarning, stacklevel=3)
@@ -157,16 +163,52 @@ def reduce_with(
     return _result(system, part, decomposition, cut, method, notes)
 
 
+def require_choice(caller: str, name: str, value: object, choices: object) -> None:
+    """Raise unless an argument is one of its choices.
+
+    Parameters
+    ----------
+    caller : str
+        Name of the public function, for the message.
+    name : str
+        Name of the argument.
+    value : object
+        What was given.
+    choices : Literal type
+        The choices.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
+    """
+    if value not in get_args(choices):
+        need = ", ".join(get_args(choices))
+        msg = f"{caller}: got {name}={value!r}, need one of {need}"
+        raise ValueError(msg)
+
+
+@contextmanager
+def _lost_in_rounding(caller: str) -> Iterator[None]:
+    """Say which function failed where arithmetic does."""
+    try:
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            yield
+    except (ArithmeticError, np.linalg.LinAlgError) as error:
+        if isinstance(error, HankelcutError):
+            raise
+        msg = (
+            f"{caller}: the system cannot be reduced in double precision ({error}); "
+            "scale its inputs, outputs and time to gains and poles nearer to 1"
+        )
+        raise IllConditionedError(msg) from error
+
+
 def _one_host_system(
     system: StateSpace | DiagonalStateSpace, caller: str
 ) -> StateSpace:
     """Return a single system as a dense one of NumPy arrays in double precision."""
-    if isinstance(system, SparseStateSpace):
-        msg = (
-            f"{caller}: got a SparseStateSpace, need a StateSpace or "
-            "DiagonalStateSpace; reduce it by low_rank_balanced_truncation first"
-        )
-        raise InvalidSystemError(msg)
+    require_dense_or_diagonal(caller, system)
     if system.batch_shape:
         msg = (
             f"{caller}: got a stack of shape {tuple(system.batch_shape)}, need one "
@@ -304,7 +346,7 @@ def _result(
     if isinstance(full, StateSpace):
         system = replace(system, names=full.names.without_states())
     real = _array.to_real(given)
-    bound, residuals = cut.bound, cut.residuals
+    bound = cut.bound
     if bound.value is not None:
         bound = replace(bound, value=_like(real, np.asarray(bound.value)))
     return ReductionResult(
@@ -318,9 +360,7 @@ def _result(
         None if right is None else _like(given, right),
         decomposition.values_name,
         stable_error,
-        None
-        if residuals is None
-        else lambda: (np.asarray(residuals[0]), np.asarray(residuals[1])),
+        cut.residuals,
         notes,
     )
 

@@ -11,7 +11,7 @@ from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
-from hankelcut.reduction.certificate import Certificate, measured_h2, measured_hinf
+from hankelcut.reduction.certificate import Certificate, measured_h2, measured_norms
 
 __all__ = ["ErrorBound", "ReductionResult", "storage_tolerance"]
 
@@ -141,23 +141,43 @@ class ReductionResult:
         error, special, bound = self.error_system(), self.bound.error, self.bound.value
         like = self.characteristic_values
         own_bound = bound if special is None else None
-        bracket, upper_end = measured_hinf(error, self.system, own_bound, rtol, like)
+        bracket, upper_end, h2 = measured_norms(
+            error, self.system, own_bound, rtol, like
+        )
         bounded = bracket
         if special is not None:
-            bounded, _ = measured_hinf(special, self.system, bound, rtol, like)
+            bounded, _, _ = measured_norms(special, self.system, bound, rtol, like)
+        margin = stability_margin(self.system)
+        slack = self._slack(margin)
         return Certificate(
             bracket,
             upper_end,
-            measured_h2(error, like),
+            measured_h2(error, like) if h2 is None else h2,
             bound,
             bounded,
-            stability_margin(self.system),
-            None if bound is None else bounded.lower <= bound + self._slack(),
+            margin,
+            None if bound is None else bounded.lower <= bound + slack,
             None if self.residuals is None else self.residuals(),
         )
 
-    def _slack(self) -> Array:
-        """Return what rounding may add to a measured error."""
+    def _slack(self, margin: Array) -> Array:
+        """Return what rounding may add to a measured error.
+
+        Rounding moves poles by about eps times the norm of the state matrix, and gains
+        of twice the largest value by that over the distance from the boundary.
+        """
         largest = self.characteristic_values[..., :1]
-        xp = _array.namespace(largest)
-        return xp.sum(largest, axis=-1) * storage_tolerance(_array.eps(largest))
+        xp, eps = _array.namespace(largest), _array.eps(largest)
+        moved = 4 * eps * self._pole_size()
+        inside = margin > 0
+        shift = xp.where(inside, moved / xp.where(inside, margin, 1.0), 0.0)
+        return xp.sum(largest, axis=-1) * (storage_tolerance(eps) + shift)
+
+    def _pole_size(self) -> Array:
+        """Return the size, (...), to which the poles of the model are rounded."""
+        system = self.system
+        if isinstance(system, StateSpace):
+            xp = _array.namespace(system.A)
+            return xp.linalg.matrix_norm(system.A) * system.n_states**0.5
+        xp = _array.namespace(system.exponents)
+        return xp.linalg.vector_norm(system.exponents, axis=-1)

@@ -6,13 +6,22 @@ their tolerances, and ``python -m tests.conformance`` writes them as a page.
 
 import importlib
 import pkgutil
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hankelcut import StateSpace, load
+import numpy as np
+
+from hankelcut import NumericalWarning, StateSpace, error_system, hinf_norm, load
 from tests.helpers import DATA_FOLDER
 
-__all__ = ["Comparison", "benchmark_systems", "modules"]
+__all__ = [
+    "Comparison",
+    "benchmark_systems",
+    "distance",
+    "error_between",
+    "modules",
+]
 
 
 @dataclass(frozen=True)
@@ -58,3 +67,17 @@ def benchmark_systems(*names: str) -> Iterator[tuple[str, StateSpace]]:
             system = load(path)
             assert isinstance(system, StateSpace)
             yield name, system
+
+
+def distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Largest difference of two vectors, relative to the largest entry."""
+    return float(np.max(np.abs(first - second)) / np.max(second))
+
+
+def error_between(first: StateSpace, second: StateSpace) -> float:
+    """H-infinity norm of the difference of two models, relative to the first."""
+    with warnings.catch_warnings():
+        # The norm of what is all rounding has a wide bracket.
+        warnings.simplefilter("ignore", NumericalWarning)
+        difference = hinf_norm(error_system(first, second), rtol=0.1).upper
+    return float(difference / hinf_norm(first).lower)

@@ -1,16 +1,15 @@
 """Balance and refine against pyMOR, the H2-optimal model and balanced truncation."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
-from pymor.models.iosys import LTIModel
 from pymor.reductors.h2 import TSIAReductor
 
 import hankelcut as hc
 from hankelcut.validation import random_stable_system
 from tests.conformance import Comparison, benchmark_systems
-from tests.helpers import dico
+from tests.conformance.h2_oracles import reduced_by_pymor
+from tests.helpers import dico, h2_part
 
 METHOD = "balance and refine"
 ORDER = 4
@@ -20,14 +19,7 @@ ORDERS = {"build": 10, "CDplayer": 20, "heat-cont": 10}
 def comparisons() -> Iterator[Comparison]:
     """The optimum of pyMOR, and errors next to those of other methods."""
     system = random_stable_system(np.random.default_rng(1), 10, 2, 3)
-    model, start = (
-        LTIModel.from_matrices(s.A, s.B, s.C, D=s.D)
-        for s in (system, hc.balanced_truncation(system, order=ORDER).system)
-    )
-    reduced = TSIAReductor(model).reduce(start, tol=1e-9, maxit=200)
-    A, B, C, _, E = reduced.to_matrices()
-    E = np.eye(ORDER) if E is None else E
-    theirs = hc.StateSpace.from_descriptor(E, A, B, C, system.D)
+    theirs = reduced_by_pymor(TSIAReductor, system, ORDER)
     ours = hc.balance_and_refine(system, order=ORDER).system
     yield Comparison(
         METHOD,
@@ -65,5 +57,5 @@ def beside_others(system: hc.StateSpace, order: int, what: str) -> Iterator[Comp
 
 
 def error(full: hc.StateSpace, reduced: hc.StateSpace) -> float:
-    """H2 error of a model with the feedthrough of the system."""
-    return float(hc.h2_norm(hc.error_system(full, replace(reduced, D=full.D))))
+    """H2 error of a model, but for its feedthrough."""
+    return h2_part(hc.error_system(full, reduced))

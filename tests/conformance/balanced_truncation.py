@@ -1,6 +1,5 @@
 """Balanced truncation against Slycot, python-control and pyMOR."""
 
-import warnings
 from collections.abc import Iterator
 
 import control
@@ -11,21 +10,12 @@ from pymor.reductors.bt import BTReductor
 
 import hankelcut as hc
 from hankelcut.validation import random_stable_system
-from tests.conformance import Comparison
-from tests.helpers import dico, fortran
+from tests.conformance import Comparison, error_between
+from tests.helpers import dico, fortran, with_unstable_modes
 
 METHOD = "balanced truncation"
 SIZES = (9, 2, 3)
 ORDER = 4
-
-
-def error_between(first: hc.StateSpace, second: hc.StateSpace) -> float:
-    """H-infinity norm of the difference of two models, relative to the first."""
-    with warnings.catch_warnings():
-        # The norm of what is all rounding has a wide bracket.
-        warnings.simplefilter("ignore", hc.NumericalWarning)
-        difference = hc.hinf_norm(hc.error_system(first, second)).upper
-    return float(difference / hc.hinf_norm(first).lower)
 
 
 def comparisons() -> Iterator[Comparison]:
@@ -66,11 +56,7 @@ def unstable(time: hc.Continuous | hc.Discrete, kind: str) -> Iterator[Compariso
     rng = np.random.default_rng(2)
     n, m, p = SIZES
     stable = random_stable_system(rng, n - 2, m, p, time)
-    poles = np.diag([0.3, 0.7] if kind == "continuous" else [1.3, -1.1])
-    other = hc.StateSpace(
-        poles, rng.standard_normal((2, m)), rng.standard_normal((p, 2)), time=time
-    )
-    system = hc.parallel(stable, other)
+    system = with_unstable_modes(rng, stable)
     ours = hc.balanced_truncation(system, order=ORDER + 2)
     matrices = fortran(system.A, system.B, system.C)
     _, A, B, C, ns, values = slycot.ab09md(

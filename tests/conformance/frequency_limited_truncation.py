@@ -6,7 +6,7 @@ import numpy as np
 
 import hankelcut as hc
 from hankelcut.validation import random_stable_system
-from tests.conformance import Comparison, benchmark_systems
+from tests.conformance import Comparison, benchmark_systems, distance
 from tests.reduction.methods.gramian_integrals import (
     band_gramians,
     characteristic_values,
@@ -49,11 +49,6 @@ def comparisons() -> Iterator[Comparison]:
                     1e-12,
                 )
     yield from within_a_band()
-
-
-def distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Largest difference of two vectors, relative to the largest entry."""
-    return float(np.max(np.abs(first - second)) / np.max(second))
 
 
 def within_a_band() -> Iterator[Comparison]:

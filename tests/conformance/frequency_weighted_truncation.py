@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import hankelcut as hc
-from tests.conformance import Comparison
+from tests.conformance import Comparison, error_between
 from tests.conformance.weighted_problems import CASES
 from tests.reduction.methods.gramian_integrals import (
     characteristic_values,
@@ -17,12 +17,6 @@ from tests.reduction.methods.gramian_integrals import (
 
 METHOD = "frequency-weighted truncation"
 STORED = Path(__file__).with_name("ctrlsys_frequency_weighted_truncation.json")
-
-
-def error_between(first: hc.StateSpace, second: hc.StateSpace) -> float:
-    """H-infinity norm of the difference of two models, relative to the first."""
-    difference = hc.hinf_norm(hc.error_system(first, second), rtol=0.1).upper
-    return float(difference / hc.hinf_norm(first).lower)
 
 
 def comparisons() -> Iterator[Comparison]:

@@ -15,6 +15,7 @@ import numpy as np
 import hankelcut as hc
 from hankelcut.validation import random_stable_system
 from tests.conformance import Comparison, benchmark_systems
+from tests.helpers import with_unstable_modes
 from tests.reduction.test_published_examples import two_area_power_system
 
 METHOD = "Hankel-norm approximation"
@@ -41,10 +42,7 @@ def cases() -> Iterator[tuple[str, hc.StateSpace, int, bool]]:
         rng = np.random.default_rng(11)
         system = random_stable_system(rng, 9, 2, 3, time)
         yield f"random {kind} system", system, 4, False
-        poles = [0.4, 1.5] if kind == "continuous" else [1.3, -1.8]
-        B, C = rng.standard_normal((2, 2)), rng.standard_normal((3, 2))
-        grown = hc.parallel(system, hc.StateSpace(np.diag(poles), B, C, time=time))
-        yield f"unstable {kind} system", hc.to_dense(grown), 6, True
+        yield f"unstable {kind} system", with_unstable_modes(rng, system), 6, True
     orders = {"build": (10, 31), "CDplayer": (20,), "heat-cont": (5, 10)}
     for name, system in benchmark_systems(*orders):
         for order in orders[name]:

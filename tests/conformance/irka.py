@@ -1,16 +1,15 @@
 """The iterative rational Krylov algorithm against pyMOR and optimality."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
-from pymor.models.iosys import LTIModel
 from pymor.reductors.h2 import IRKAReductor, TSIAReductor
 
 import hankelcut as hc
 from hankelcut.validation import random_stable_system
 from tests.conformance import Comparison, benchmark_systems
-from tests.helpers import dico
+from tests.conformance.h2_oracles import reduced_by_pymor
+from tests.helpers import dico, h2_part
 
 METHOD = "iterative rational Krylov algorithm"
 ORDER = 4
@@ -32,20 +31,13 @@ def comparisons() -> Iterator[Comparison]:
 
 def of_pymor(system: hc.StateSpace, reductor: type, what: str) -> Iterator[Comparison]:
     """The same iteration from the same balanced truncation."""
-    model, start = (
-        LTIModel.from_matrices(s.A, s.B, s.C, D=s.D)
-        for s in (system, hc.balanced_truncation(system, order=ORDER).system)
-    )
-    reduced = reductor(model).reduce(start, tol=1e-9, maxit=200)
-    A, B, C, _, E = reduced.to_matrices()
-    E = np.eye(ORDER) if E is None else E
-    theirs = hc.StateSpace.from_descriptor(E, A, B, C, system.D)
+    theirs = reduced_by_pymor(reductor, system, ORDER)
     ours = hc.irka(system, order=ORDER).system
     yield Comparison(
         METHOD,
         f"pyMOR {reductor.__name__}",
         f"reduced model in the H2 norm, random system, {what}, order {ORDER}",
-        h2(hc.error_system(ours, theirs)) / h2(system),
+        h2_part(hc.error_system(ours, theirs)) / h2_part(system),
         1e-6,
     )
 
@@ -53,10 +45,10 @@ def of_pymor(system: hc.StateSpace, reductor: type, what: str) -> Iterator[Compa
 def optimality(system: hc.StateSpace, order: int, what: str) -> Iterator[Comparison]:
     """Pythagoras: the error is orthogonal to the model, and below the truncation's."""
     ours = hc.irka(system, order=order).system
-    error = h2(hc.error_system(system, ours))
+    error = h2_part(hc.error_system(system, ours))
     # <G, G_r> = |G_r|^2 by the norm of a sum.
-    together = h2(hc.parallel(system, ours))
-    whole, own = h2(system), h2(ours)
+    together = h2_part(hc.parallel(system, ours))
+    whole, own = h2_part(system), h2_part(ours)
     inner = (together**2 - whole**2 - own**2) / 2
     yield Comparison(
         METHOD,
@@ -70,11 +62,6 @@ def optimality(system: hc.StateSpace, order: int, what: str) -> Iterator[Compari
         METHOD,
         "balanced truncation",
         f"H2 error above that of the truncation, {what}, order {order}",
-        max(error / h2(hc.error_system(system, truncated)) - 1, 0.0),
+        max(error / h2_part(hc.error_system(system, truncated)) - 1, 0.0),
         0.0,
     )
-
-
-def h2(system: hc.StateSpace) -> float:
-    """H2 norm without the feedthrough."""
-    return float(hc.h2_norm(replace(system, D=np.zeros_like(system.D))))

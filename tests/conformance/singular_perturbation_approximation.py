@@ -13,7 +13,13 @@ import slycot
 import hankelcut as hc
 from hankelcut.validation import random_stable_system
 from tests.conformance import Comparison, benchmark_systems
-from tests.helpers import dense_response, dico, fields_of, fortran
+from tests.helpers import (
+    dense_response,
+    dico,
+    fields_of,
+    fortran,
+    with_unstable_modes,
+)
 from tests.reduction.test_published_examples import two_area_power_system
 
 METHOD = "singular perturbation approximation"
@@ -38,10 +44,7 @@ def cases() -> Iterator[tuple[str, hc.StateSpace, int]]:
         rng = np.random.default_rng(12)
         system = random_stable_system(rng, 9, 2, 3, time)
         yield f"random {kind} system", system, 4
-        poles = [0.4, 1.5] if kind == "continuous" else [1.3, -1.8]
-        B, C = rng.standard_normal((2, 2)), rng.standard_normal((3, 2))
-        grown = hc.parallel(system, hc.StateSpace(np.diag(poles), B, C, time=time))
-        yield f"unstable {kind} system", hc.to_dense(grown), 6
+        yield f"unstable {kind} system", with_unstable_modes(rng, system), 6
     orders = {"build": (10, 31), "CDplayer": (12, 20), "heat-cont": (5, 10)}
     for name, system in benchmark_systems(*orders):
         for order in orders[name]:

@@ -7,7 +7,7 @@ from scipy.linalg import expm
 
 import hankelcut as hc
 from hankelcut.validation import random_stable_system
-from tests.conformance import Comparison, benchmark_systems
+from tests.conformance import Comparison, benchmark_systems, distance
 from tests.reduction.methods.gramian_integrals import characteristic_values
 
 METHOD = "time-limited truncation"
@@ -67,11 +67,6 @@ def comparisons() -> Iterator[Comparison]:
                     1e-12,
                 )
     yield from up_to_a_horizon()
-
-
-def distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Largest difference of two vectors, relative to the largest entry."""
-    return float(np.max(np.abs(first - second)) / np.max(second))
 
 
 def up_to_a_horizon() -> Iterator[Comparison]:

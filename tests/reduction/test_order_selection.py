@@ -218,6 +218,19 @@ def test_clusters_are_noted_where_an_order_is_fixed():
     assert OrderTarget(order=1).select(spectrum(1.0, 0.99, 0.1), "f").notes == ()
 
 
+def test_tolerances_do_not_split_a_pair():
+    pairs = spectrum(1.0, 0.9995, 0.1, 0.09995, 0.01)
+    selection = OrderTarget(error_tol=2.5).select(pairs, "f")
+    assert (selection.order, "moved up by one" in selection.notes[0]) == (2, True)
+    last = OrderTarget(error_tol=0.25).select(spectrum(1.0, 0.1, 0.09995), "f")
+    assert last.order == 3
+    # A crowd of values has no pairs, and the order stays where the tolerance is met.
+    crowd = spectrum(*[0.9995**k for k in range(9)])
+    selection = OrderTarget(energy_tol=0.5).select(crowd, "f")
+    assert selection.order == 5
+    assert "within 0.001 of each other" in selection.notes[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -163,7 +163,7 @@ def test_stacks_and_sparse_systems_are_refused_with_advice(rng):
         leading_states(stack, order=2)
     A = scipy.sparse.eye_array(4) * -1.0
     sparse = SparseStateSpace(A, np.ones((4, 1)), np.ones((1, 4)))
-    message = r"low_rank_balanced_truncation first"
+    message = r"low_rank_balanced_truncation"
     with unchecked_types(), pytest.raises(InvalidSystemError, match=message):
         reduce_with(
             LeadingStates, sparse, OrderTarget(order=2), caller=CALLER, method="none"

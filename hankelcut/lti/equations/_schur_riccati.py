@@ -7,12 +7,12 @@ stable invariant subspace of
     H = \begin{bmatrix} F & -BR^{-1}B^H \\ SR^{-1}S^H - Q & -F^H \end{bmatrix}
 
 give :math:`X = X_2X_1^{-1}` (Laub, IEEE Trans. Automat. Control 24, 1979, p. 913).
-Where R is badly conditioned it is not inverted: the pencil of the states, the costates
-and the inputs is compressed by a QR decomposition instead (Van Dooren, SIAM J. Sci.
-Stat. Comput. 2, 1981, p. 121). States and costates are scaled by reciprocal powers of
-two, which keeps the structure (Benner, Computing 66, 2001, p. 29). Steps of Newton's
-method (Kleinman, IEEE Trans. Automat. Control 13, 1968, p. 114) take X to the rounding
-of its residual.
+Where R is badly conditioned, or the subspace is lost in rounding, it is not inverted:
+the pencil of the states, the costates and the inputs is compressed by a QR
+decomposition instead (Van Dooren, SIAM J. Sci. Stat. Comput. 2, 1981, p. 121). States
+and costates are scaled by reciprocal powers of two, which keeps the structure (Benner,
+Computing 66, 2001, p. 29). Steps of Newton's method (Kleinman, IEEE Trans. Automat.
+Control 13, 1968, p. 114) take X to the rounding of its residual.
 """
 
 import math
@@ -127,6 +127,14 @@ class StableSubspace:
     eigenvalues: Matrix
     size: float
 
+    def is_lagrangian(self) -> bool:
+        """Whether there is a basis [X_1; X_2], and X_1^H X_2 is Hermitian."""
+        if self.basis is None:
+            return False
+        n = self.basis.shape[1]
+        product = self.basis[:n].conj().T @ self.basis[n:]
+        return _norm(product - product.conj().T) <= math.sqrt(_EPS * n)
+
     def graph(self) -> Matrix | None:
         """Hermitian X of the basis [I; X], or None without one."""
         if self.basis is None:
@@ -190,9 +198,13 @@ def _solve_scaled(caller: str, terms: RiccatiTerms) -> RiccatiSolution:
     sizes = even if invertible else replace(even, R=np.eye(m, dtype=even.R.dtype))
     states = _state_units(_hamiltonian_in_range(caller, sizes))
     even = terms.in_units(states, inputs)
+    subspace = None
     if invertible:
         subspace = stable_subspace(_hamiltonian_in_range(caller, even))
-    else:
+        if not subspace.is_lagrangian():
+            _require_off_axis(caller, subspace)
+            subspace = None
+    if subspace is None:
         subspace = _stable_deflating_subspace(*even.pencil())
     X = _graph(caller, subspace)
     X, residual, poles = _refined(even, X)
@@ -243,7 +255,7 @@ def _stable_deflating_subspace(M: Matrix, N: Matrix) -> StableSubspace:
 def _graph(caller: str, subspace: StableSubspace) -> Matrix:
     """X of a stable subspace, or the error that says why there is none."""
     basis, X = subspace.basis, subspace.graph()
-    if basis is None or not _is_lagrangian(basis):
+    if basis is None or not subspace.is_lagrangian():
         _require_off_axis(caller, subspace)
         msg = f"{caller}: the stable subspace is lost in rounding; rescale the data"
         raise IllConditionedError(msg)
@@ -258,13 +270,6 @@ def _graph(caller: str, subspace: StableSubspace) -> Matrix:
         )
         raise IllConditionedError(msg)
     return X
-
-
-def _is_lagrangian(basis: Matrix) -> bool:
-    """Whether X_1^H X_2 is Hermitian, as it is for the stable subspace alone."""
-    n = basis.shape[1]
-    product = basis[:n].conj().T @ basis[n:]
-    return _norm(product - product.conj().T) <= math.sqrt(_EPS * n)
 
 
 def _refined(terms: RiccatiTerms, X: Matrix) -> tuple[Matrix, float, Matrix]:

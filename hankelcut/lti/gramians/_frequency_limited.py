@@ -10,14 +10,48 @@ Systems Sci. 21, 1990, p. 349). F is a difference of principal logarithms.
 import math
 
 from hankelcut import _array
+from hankelcut._errors import InvalidSystemError
 from hankelcut._typing import Array
 from hankelcut.lti.systems._complex_functions import expm1, log1p
 from hankelcut.lti.systems._matrix_logarithm import matrix_logarithm
 from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
-__all__ = ["band_matrix", "band_weights"]
+__all__ = ["band_matrix", "band_weights", "require_band"]
 
 _Band = tuple[float, float]
+
+
+def require_band(caller: str, band: _Band, time: TimeDomain, *, mirrored: bool) -> None:
+    """Raise unless a band is within the frequencies of a time domain.
+
+    Parameters
+    ----------
+    caller : str
+        Name of the public function, for the message.
+    band : tuple of float
+        Its ends.
+    time : Continuous or Discrete
+        The time domain.
+    mirrored : bool
+        Whether the mirrored band belongs to it, as it does for real systems.
+
+    Raises
+    ------
+    InvalidSystemError
+        If it is out of range.
+    """
+    low, high = band
+    continuous = isinstance(time, Continuous)
+    unit = "rad/s" if continuous else "radians per sample"
+    if mirrored:
+        need = f"0 <= w1 < w2{'' if continuous else ' <= pi'} in {unit}"
+        fits = 0 <= low < high and (continuous or high <= math.pi)
+    else:
+        need = f"w1 < w2{'' if continuous else ' <= w1 + 2 pi'} in {unit}"
+        fits = low < high and (continuous or high - low <= 2 * math.pi)
+    if not (fits and (continuous or math.isfinite(high - low))):
+        msg = f"{caller}: got band={band!r}, need {need}"
+        raise InvalidSystemError(msg)
 
 
 def band_matrix(A: Array, time: TimeDomain, band: _Band) -> Array:

@@ -12,13 +12,39 @@ equation can be singular, wherever the poles are.
 import math
 
 from hankelcut import _array
+from hankelcut._errors import InvalidSystemError
 from hankelcut._typing import Array
 from hankelcut.lti.systems._complex_functions import expm1, principal
 from hankelcut.lti.systems._matrix_exponential import matrix_exponential
 from hankelcut.lti.systems._scaling import magnitude
 from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
-__all__ = ["horizon_gramian", "horizon_weights"]
+__all__ = ["horizon_gramian", "horizon_weights", "require_horizon"]
+
+
+def require_horizon(caller: str, horizon: float | int, time: TimeDomain) -> None:
+    """Raise unless a horizon is finite, not negative, and whole in samples.
+
+    Parameters
+    ----------
+    caller : str
+        Name of the public function, for the message.
+    horizon : float or int
+        The horizon in seconds or samples.
+    time : Continuous or Discrete
+        The time domain.
+
+    Raises
+    ------
+    InvalidSystemError
+        If it is out of range.
+    """
+    continuous = isinstance(time, Continuous)
+    finite = 0 <= horizon < math.inf
+    if not finite or not (continuous or horizon == math.floor(horizon)):
+        what = "seconds" if continuous else "whole samples"
+        msg = f"{caller}: got horizon={horizon!r}, need a finite number >= 0 of {what}"
+        raise InvalidSystemError(msg)
 
 
 def horizon_gramian(A: Array, B: Array, time: TimeDomain, horizon: float) -> Array:

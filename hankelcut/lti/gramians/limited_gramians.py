@@ -1,22 +1,27 @@
 """Gramians limited to a time horizon or to a frequency band."""
 
-import math
-
 import numpy as np
 
 from hankelcut import _array
-from hankelcut._errors import IllConditionedError, InvalidSystemError
+from hankelcut._errors import IllConditionedError
 from hankelcut._typing import Array
 from hankelcut.lti.equations.lyapunov_equation import LyapunovEquation
-from hankelcut.lti.gramians._frequency_limited import band_matrix, band_weights
+from hankelcut.lti.gramians._frequency_limited import (
+    band_matrix,
+    band_weights,
+    require_band,
+)
 from hankelcut.lti.gramians._structured_cholesky import displacement
-from hankelcut.lti.gramians._time_limited import horizon_gramian, horizon_weights
+from hankelcut.lti.gramians._time_limited import (
+    horizon_gramian,
+    horizon_weights,
+    require_horizon,
+)
 from hankelcut.lti.gramians.gramian_factors import require_solvable
 from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems.conversions import conjugate_closure
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
-from hankelcut.lti.systems.time_domain import Continuous
 
 __all__ = [
     "frequency_limited_controllability_gramian",
@@ -193,12 +198,7 @@ def _time_limited(
     dual: bool,
 ) -> Array:
     require_dense_or_diagonal(caller, system)
-    continuous = isinstance(system.time, Continuous)
-    finite = 0 <= horizon < math.inf
-    if not finite or not (continuous or horizon == math.floor(horizon)):
-        what = "seconds" if continuous else "whole samples"
-        msg = f"{caller}: got horizon={horizon!r}, need a finite number >= 0 of {what}"
-        raise InvalidSystemError(msg)
+    require_horizon(caller, horizon, system.time)
     first = "exponents" if isinstance(system, DiagonalStateSpace) else "A"
     fields = {field: getattr(system, field) for field in (first, "B", "C", "D")}
     _array.require_finite(caller, **fields)
@@ -236,8 +236,7 @@ def _frequency_limited(
         if isinstance(system, DiagonalStateSpace)
         else not _array.is_complex(system.A)
     )
-    continuous = isinstance(system.time, Continuous)
-    _require_band(caller, band, continuous=continuous, mirrored=mirrored)
+    require_band(caller, band, system.time, mirrored=mirrored)
     require_solvable(caller, system)
     if isinstance(system, DiagonalStateSpace):
         closed = _complex_states(system)
@@ -257,22 +256,6 @@ def _frequency_limited(
         half = F @ system.B @ _array.adjoint(system.B)
     equation = LyapunovEquation(system.A, system.time, caller=caller)
     return equation.solve(half + _array.adjoint(half), dual=dual)
-
-
-def _require_band(
-    caller: str, band: tuple[float, float], *, continuous: bool, mirrored: bool
-) -> None:
-    low, high = band
-    unit = "rad/s" if continuous else "radians per sample"
-    if mirrored:
-        need = f"0 <= w1 < w2{'' if continuous else ' <= pi'} in {unit}"
-        fits = 0 <= low < high and (continuous or high <= math.pi)
-    else:
-        need = f"w1 < w2{'' if continuous else ' <= w1 + 2 pi'} in {unit}"
-        fits = low < high and (continuous or high - low <= 2 * math.pi)
-    if not (fits and (continuous or math.isfinite(high - low))):
-        msg = f"{caller}: got band={band!r}, need {need}"
-        raise InvalidSystemError(msg)
 
 
 def _complex_states(system: DiagonalStateSpace) -> DiagonalStateSpace:

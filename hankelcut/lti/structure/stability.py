@@ -57,7 +57,7 @@ def require_stable(caller: str, system: StateSpace | DiagonalStateSpace) -> None
     UnstableSystemError
         If a pole lies on or outside the stability boundary.
     """
-    margins = pole_margins(system)
+    margins = _array.detach(pole_margins(system))
     xp = _array.namespace(margins)
     if bool(xp.all(margins > 0)):
         return
@@ -114,7 +114,7 @@ def poles_of(system: StateSpace | DiagonalStateSpace) -> Array:
 
 
 def _flat_pole(system: StateSpace | DiagonalStateSpace, position: int) -> complex:
-    poles = poles_of(system)
+    poles = _array.detach(poles_of(system))
     xp = _array.namespace(poles)
     return complex(xp.reshape(poles, (-1,))[position])
 

@@ -1,11 +1,12 @@
 """Balancing: Hankel singular values and the projections of every order."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from hankelcut import _array
 from hankelcut._parallel import map_in_threads
 from hankelcut._typing import Array
+from hankelcut.lti.equations.lyapunov_equation import LyapunovEquation
 from hankelcut.lti.gramians._graded_singular_values import graded_singular_values
 from hankelcut.lti.gramians._square_root_projections import square_root_projections
 from hankelcut.lti.gramians.gramian_factors import (
@@ -15,10 +16,11 @@ from hankelcut.lti.gramians.gramian_factors import (
     require_solvable,
 )
 from hankelcut.lti.systems._kinds import require_dense_or_diagonal
-from hankelcut.lti.systems.conversions import detached
+from hankelcut.lti.systems.conversions import detached, to_dense
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.order_selection import HankelSpectrum
+from hankelcut.reduction.reduction_method import require_choice
 
 __all__ = ["Balancing", "StateMap", "balance", "balance_factors"]
 
@@ -95,6 +97,32 @@ class Balancing:
         nothing = _array.zeros((*T.shape[:-1], order - known), T)
         return xp.concat([T, nothing], axis=-1), xp.concat([W, nothing], axis=-1)
 
+    def residuals(
+        self, right_sides: tuple[Array, Array] | None = None
+    ) -> tuple[Array, Array]:
+        """Relative residuals of the Lyapunov equations that both Gramians solve.
+
+        Parameters
+        ----------
+        right_sides : tuple of two (..., N, N) arrays, optional
+            X and Y of A P + P A^H + X = 0 and A^H Q + Q A + Y = 0, or of their discrete
+            analogues; B B^H and C^H C by default.
+
+        Returns
+        -------
+        controllability, observability : (...) real arrays
+            See `LyapunovEquation.residual`.
+        """
+        system = to_dense(self.system)
+        equation = LyapunovEquation(system.A, system.time, caller="residuals")
+        Lc, Lo = self.controllability, self.observability
+        B, Ch = system.B, _array.adjoint(system.C)
+        X, Y = right_sides or (B @ _array.adjoint(B), Ch @ _array.adjoint(Ch))
+        return (
+            equation.residual(Lc @ _array.adjoint(Lc), X),
+            equation.residual(Lo @ _array.adjoint(Lo), Y, dual=True),
+        )
+
 
 def balance(
     system: StateSpace | DiagonalStateSpace,
@@ -131,9 +159,7 @@ def balance(
         If a pole is on or outside the stability boundary.
     """
     require_dense_or_diagonal(caller, system)
-    if map not in get_args(StateMap):
-        msg = f"{caller}: got map={map!r}, need one of {', '.join(get_args(StateMap))}"
-        raise ValueError(msg)
+    require_choice(caller, "map", map, StateMap)
     system = detached(system)
     if (
         map == "complex"

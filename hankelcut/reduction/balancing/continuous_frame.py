@@ -3,13 +3,17 @@
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from hankelcut._errors import IllConditionedError
 from hankelcut.lti.systems.discretization import discretize, undiscretize
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
-from hankelcut.reduction.reduction_method import Matrix
 
-__all__ = ["ContinuousFrame", "projected"]
+__all__ = ["ContinuousFrame"]
+
+# The map loses as many digits as a pole is close to the point that becomes infinite.
+_CLOSE = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +33,8 @@ class ContinuousFrame:
     time : Continuous or Discrete
         The time domain to come back to.
     turned : bool
-        Whether z has been replaced by -z, because a pole is at z = -1: what is said of
-        z = -1 then holds of z = 1.
+        Whether z has been replaced by -z, because a pole is at or next to z = -1: what
+        is said of z = -1 then holds of z = 1.
     """
 
     system: StateSpace
@@ -55,12 +59,10 @@ class ContinuousFrame:
         """
         if isinstance(system.time, Continuous):
             return cls(system, system.time)
+        turned = _should_turn(system)
+        chosen = _turned(system) if turned else system
         try:
-            return cls(undiscretize(system, method="bilinear"), system.time)
-        except IllConditionedError:
-            pass
-        try:
-            turned = undiscretize(_turned(system), method="bilinear")
+            continuous = undiscretize(chosen, method="bilinear")
         except IllConditionedError as error:
             msg = (
                 f"{caller}: got poles at 1 and at -1, need one of the points without a "
@@ -68,7 +70,7 @@ class ContinuousFrame:
                 "the poles at one of them and keep them"
             )
             raise IllConditionedError(msg) from error
-        return cls(turned, system.time, turned=True)
+        return cls(continuous, system.time, turned=turned)
 
     @property
     def infinity(self) -> str:
@@ -89,8 +91,8 @@ class ContinuousFrame:
             return f"{value:.6g} rad/s"
         angle = 2 * math.atan(value * self.time.dt / 2)
         if self.turned:
-            angle -= math.copysign(math.pi, angle)
-        return f"{angle:.6g} rad per sample"
+            angle = math.remainder(angle + math.pi, 2 * math.pi)
+        return f"{angle:.6g} radians per sample"
 
     def back(self, system: StateSpace) -> StateSpace:
         """Map a continuous system back to the time domain of the frame.
@@ -111,20 +113,14 @@ class ContinuousFrame:
         return _turned(discrete) if self.turned else discrete
 
 
+def _should_turn(system: StateSpace) -> bool:
+    """Whether a pole is close to z = -1, and none is as close to z = 1."""
+    poles = np.linalg.eigvals(system.A)
+    to_minus_one = float(np.min(np.abs(poles + 1), initial=math.inf))
+    to_one = float(np.min(np.abs(poles - 1), initial=math.inf))
+    return to_minus_one < min(_CLOSE, to_one)
+
+
 def _turned(system: StateSpace) -> StateSpace:
     """Return the discrete system G(-z)."""
     return replace(system, A=-system.A, B=-system.B)
-
-
-def projected(system: StateSpace, T: Matrix, W: Matrix) -> StateSpace:
-    """Project a system of NumPy arrays onto the states x = T x_r.
-
-    Parameters
-    ----------
-    system : StateSpace
-        System of n states.
-    T, W : (n, r) arrays
-        Projections with W^H T = I.
-    """
-    Wh = W.conj().T
-    return replace(system, A=Wh @ system.A @ T, B=Wh @ system.B, C=system.C @ T)

@@ -75,7 +75,8 @@ def truncate_to_modes(
     """
     if target.max_order is not None:
         return _capped(balancing, stored_as, target, storage_eps, caller)
-    spectrum, n = balancing.spectrum(), stored_as.n_states
+    # The values of a layer are many and dense: only ties among them say anything.
+    spectrum, n = replace(balancing.spectrum(), cluster=0.0), stored_as.n_states
     if target.order is None:
         most = n - 1
         selection = target.select(spectrum, caller)
@@ -90,9 +91,7 @@ def truncate_to_modes(
         # rank may leave fewer without any loss.
         values_per_state = len(spectrum.values) // max(n, 1)
         values = min(values_per_state * most, max(spectrum.numerical_rank, most))
-        # The values of a layer are many and dense: only ties among them say anything.
-        plain = replace(spectrum, cluster=0.0)
-        selection = OrderTarget(order=values).select(plain, caller)
+        selection = OrderTarget(order=values).select(spectrum, caller)
         orders = range(selection.order, -1, -1)
     if most == n:
         return None

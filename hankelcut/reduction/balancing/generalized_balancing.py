@@ -1,17 +1,15 @@
 """Truncation of a system balanced by the Gramians of a method of its own."""
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from hankelcut import _array
 from hankelcut._errors import UnstableSystemError
-from hankelcut.lti.equations.lyapunov_equation import LyapunovEquation
 from hankelcut.lti.structure.stability import is_stable
 from hankelcut.lti.systems.conversions import to_dense
 from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.balancing.balancing import Balancing
+from hankelcut.reduction.balancing.transformations import projected
 from hankelcut.reduction.order_selection import HankelSpectrum
 from hankelcut.reduction.reduction_method import Cut, Matrix
 from hankelcut.reduction.result import ErrorBound
@@ -97,8 +95,7 @@ class GeneralizedBalancing:
             If the model is not stable and must be.
         """
         T, W = self.balancing.projections(order)
-        full, Wh = self.system, _array.adjoint(W)
-        reduced = replace(full, A=Wh @ full.A @ T, B=Wh @ full.B, C=full.C @ T)
+        full, reduced = self.system, projected(self.system, T, W)
         notes = self._require_stable(reduced, order)
         promise, error = self.promise, None
         if promise.weigh is not None:
@@ -106,17 +103,13 @@ class GeneralizedBalancing:
         value = promise.bounds[order] if promise.bounds else None
         bound = ErrorBound(value, promise.quantity, promise.condition, error)
         units = self.units[:, None]
-        return Cut(reduced, bound, W / units, units * T, notes, self._residuals)
-
-    @functools.cached_property
-    def _residuals(self) -> tuple[float, float]:
-        """Relative residuals of both Lyapunov equations."""
-        full, (X, Y) = self.system, self.right_sides
-        equation = LyapunovEquation(full.A, full.time, caller=self.caller)
-        Lc, Lo = self.balancing.controllability, self.balancing.observability
-        return (
-            float(equation.residual(Lc @ _array.adjoint(Lc), X)),
-            float(equation.residual(Lo @ _array.adjoint(Lo), Y, dual=True)),
+        return Cut(
+            reduced,
+            bound,
+            W / units,
+            units * T,
+            notes,
+            lambda: self.balancing.residuals(self.right_sides),
         )
 
     def _require_stable(self, reduced: StateSpace, order: int) -> tuple[str, ...]:

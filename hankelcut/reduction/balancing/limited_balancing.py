@@ -1,11 +1,7 @@
-"""What truncation limited to a band and to a horizon have in common."""
-
-from collections.abc import Callable
-from typing import Any
+"""Balancing by the definite modifications of limited Gramians."""
 
 import numpy as np
 
-from hankelcut._errors import InvalidSystemError
 from hankelcut.lti.gramians.gramian_factors import gramian_factors
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.balancing.definite_input import (
@@ -19,7 +15,7 @@ from hankelcut.reduction.balancing.generalized_balancing import (
 )
 from hankelcut.reduction.reduction_method import Matrix
 
-__all__ = ["balance_modified", "require_limit"]
+__all__ = ["balance_modified"]
 
 _PROVEN = (
     "G stable, B in the range of B_m and C in that of C_m, which was checked (Gugercin "
@@ -67,36 +63,3 @@ def balance_modified(
 
 def _spectral_norm(matrix: Matrix) -> float:
     return float(np.max(np.linalg.svd(matrix, compute_uv=False), initial=0.0))
-
-
-def require_limit(
-    caller: str,
-    gramian: Callable[[StateSpace, Any], Matrix],
-    system: StateSpace,
-    limit: Any,
-) -> None:
-    """Raise where a limited Gramian refuses its limit, in the name of the caller.
-
-    Parameters
-    ----------
-    caller : str
-        Name of the public function.
-    gramian : callable
-        A limited Gramian of `hankelcut.lti`.
-    system : StateSpace
-        What it would be computed of.
-    limit : object
-        The band or the horizon.
-
-    Raises
-    ------
-    InvalidSystemError
-        If the limit is out of range.
-    """
-    A, B, C = system.A[:0, :0], system.B[:0], system.C[:, :0]
-    try:
-        gramian(StateSpace(A, B, C, time=system.time), limit)
-    except InvalidSystemError as error:
-        _, said = str(error).split(": ", 1)
-        msg = f"{caller}: {said}"
-        raise InvalidSystemError(msg) from error

@@ -1,13 +1,14 @@
-r"""Balancing by the two Riccati equations of a dissipative system.
+r"""Balancing by the solutions of two Riccati equations, known by their factors.
 
-**Method.** The least solutions P and Q of the Riccati equations of the bounded-real and
-of the positive-real lemma solve, once they are known, Lyapunov equations of the open
-loop, :math:`A^HQ + QA + C^HC + K^HK = 0`, whose right-hand sides are definite: their
-Hammarling factors keep the small characteristic values. What the error of K adds to a
-factor is the factor of one more Lyapunov equation.
+**Method.** Once a solution X is known, its Riccati equation is a Lyapunov equation with
+a definite right-hand side, whose Hammarling factor keeps the small characteristic
+values. Bounded-real and positive-real lemma: of the open loop, :math:`A^HX + XA + C^HC
++ K^HK = 0`. Regulators: of the closed loop. What the error of X adds to a factor is the
+factor of one more Lyapunov equation.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,30 +20,44 @@ from hankelcut.lti.gramians.gramian_factors import require_solvable
 from hankelcut.lti.norms.hinf_norm import hinf_norm
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.balancing.balancing import Balancing, balance_factors
-from hankelcut.reduction.balancing.continuous_frame import ContinuousFrame, projected
-from hankelcut.reduction.reduction_method import Matrix
+from hankelcut.reduction.balancing.continuous_frame import ContinuousFrame
+from hankelcut.reduction.balancing.transformations import adjoint_system, projected
+from hankelcut.reduction.reduction_method import Cut, Matrix
+from hankelcut.reduction.result import ErrorBound
 
-__all__ = ["ReducedModel", "RiccatiBalancing", "balance_riccati", "require_gain"]
+__all__ = [
+    "ReducedModel",
+    "RiccatiBalancing",
+    "RiccatiFactor",
+    "balance_dissipative",
+    "balance_riccati",
+    "require_gain",
+    "riccati_factor",
+]
 
 # A model whose norm is this close to its level is measured again, more closely.
 _RTOLS = (1e-3, 1e-6, 1e-9)
+_EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, eq=False)
 class ReducedModel:
-    """A reduced system in the time domain of the full one.
+    """A model in the time domain of the full system, and how it was made.
 
     Parameters
     ----------
     system : StateSpace
-        The system.
-    W, T : (n, r) arrays or None
-        Its projections; None where it went through continuous time.
+        The model.
+    continuous : StateSpace
+        The projection of the continuous system that it comes from.
+    T, W : (n, r) arrays
+        The projections of the continuous system.
     """
 
     system: StateSpace
-    W: Matrix | None
-    T: Matrix | None
+    continuous: StateSpace
+    T: Matrix
+    W: Matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +79,35 @@ class RiccatiBalancing:
     residuals: tuple[float, float]
 
     def model(self, order: int) -> ReducedModel:
-        """Project to an order of at most the numerical rank."""
+        """Project to an order of at most the numerical rank.
+
+        Parameters
+        ----------
+        order : int
+            Number of states to keep.
+        """
         T, W = self.balancing.projections(order)
-        reduced = projected(self.frame.system, T, W)
-        system = self.frame.back(reduced)
-        if system is not reduced:
-            return ReducedModel(system, None, None)
-        return ReducedModel(system, W, T)
+        continuous = projected(self.frame.system, T, W)
+        return ReducedModel(self.frame.back(continuous), continuous, T, W)
+
+    def cut(
+        self, model: ReducedModel, bound: ErrorBound, notes: tuple[str, ...] = ()
+    ) -> Cut:
+        """Return a model with its bound; without projections if it was mapped.
+
+        Parameters
+        ----------
+        model : ReducedModel
+            The model.
+        bound : ErrorBound
+            Its bound.
+        notes : tuple of str
+            What has to be said about it.
+        """
+        W, T = model.W, model.T
+        if model.system is not model.continuous:
+            return Cut(model.system, bound, None, None, notes, lambda: self.residuals)
+        return Cut(model.system, bound, W, T, notes, lambda: self.residuals)
 
 
 def require_gain(
@@ -114,36 +151,90 @@ def require_gain(
 
 
 @dataclass(frozen=True, eq=False)
-class _Factor:
-    """Factor L of a solution X = L L^H, of what X may be off by, and the residual."""
+class RiccatiFactor:
+    """Factor of the solution X of a Riccati equation.
+
+    Parameters
+    ----------
+    factor : (n, k) array
+        L with X = L L^H.
+    unsure : (n, k) array
+        Factor of what X may be off by.
+    residual : float
+        Relative residual of the Riccati equation at L L^H.
+    """
 
     factor: Matrix
     unsure: Matrix
     residual: float
 
 
-def balance_riccati(
-    frame: ContinuousFrame,
-    of_inputs: RiccatiTerms,
-    inputs: Matrix,
-    of_outputs: RiccatiTerms,
+def riccati_factor(
+    terms: RiccatiTerms,
+    root: Matrix,
+    X: Matrix,
     outputs: Matrix,
-    caller: str,
+    solve: Callable[[Matrix], Matrix],
+    error_of: Callable[[Matrix], Matrix],
+) -> RiccatiFactor:
+    """Factor a solution whose equation is a Lyapunov equation, once it is known.
+
+    Parameters
+    ----------
+    terms : RiccatiTerms
+        The Riccati equation.
+    root : (m, m) array
+        W with W W^H = R, or = -R where R is negative definite.
+    X : (n, n) array
+        Its stabilizing solution.
+    outputs : (k, n) array
+        C of the right-hand side C^H C of the Lyapunov equation.
+    solve : callable
+        Solves it for the factor of its solution, given C.
+    error_of : callable
+        Estimates the error of X, given L L^H.
+    """
+    L = solve(outputs)
+    solution = L @ L.conj().T
+    Bh, Sh = terms.B.conj().T, terms.S.conj().T
+    parts = Bh @ error_of(solution), _EPS * (Bh @ X), _EPS * Sh
+    unsure = solve(np.vstack([np.linalg.solve(root, part) for part in parts]))
+    return RiccatiFactor(L, unsure, terms.residual(solution)[1])
+
+
+def balance_riccati(
+    frame: ContinuousFrame, first: RiccatiFactor, second: RiccatiFactor
 ) -> RiccatiBalancing:
-    r"""Balance a stable system by the solutions of its two Riccati equations.
+    """Balance a system by the solutions of two Riccati equations.
 
     Parameters
     ----------
     frame : ContinuousFrame
         The continuous system.
-    of_inputs : RiccatiTerms
-        The equation for P, of the adjoint system, with a negative definite R.
-    inputs : (n, k) array
-        Factor of its constant term.
-    of_outputs : RiccatiTerms
-        The equation for Q, with a negative definite R.
-    outputs : (k, n) array
-        Factor of its constant term.
+    first, second : RiccatiFactor
+        P and Q.
+    """
+    balancing = balance_factors(frame.system, first.factor, second.factor)
+    moved = float(np.linalg.norm(second.unsure.conj().T @ first.factor))
+    moved += float(np.linalg.norm(first.unsure.conj().T @ second.factor))
+    balancing = replace(balancing, uncertainty=balancing.uncertainty + moved)
+    return RiccatiBalancing(frame, balancing, (first.residual, second.residual))
+
+
+def balance_dissipative(
+    frame: ContinuousFrame,
+    lemma: Callable[[StateSpace], tuple[RiccatiTerms, Matrix]],
+    caller: str,
+) -> RiccatiBalancing:
+    """Balance a stable system by the two Riccati equations of a dissipation lemma.
+
+    Parameters
+    ----------
+    frame : ContinuousFrame
+        The continuous system.
+    lemma : callable
+        From a system to the equation for its Q, with a negative definite R, and to C of
+        the constant term C^H C. P is the Q of the adjoint system.
     caller : str
         Name in error messages.
 
@@ -154,44 +245,33 @@ def balance_riccati(
     IllConditionedError, ConvergenceError
         If a solution cannot be computed accurately.
     """
-    equation = LyapunovEquation(frame.system.A, caller=caller)
-    second = _factored(of_outputs, outputs, equation, dual=True, caller=caller)
-    first = _factored(of_inputs, inputs.conj().T, equation, dual=False, caller=caller)
-    balancing = balance_factors(frame.system, first.factor, second.factor)
-    moved = float(np.linalg.norm(second.unsure.conj().T @ first.factor))
-    moved += float(np.linalg.norm(first.unsure.conj().T @ second.factor))
-    balancing = replace(balancing, uncertainty=balancing.uncertainty + moved)
-    return RiccatiBalancing(frame, balancing, (first.residual, second.residual))
+    system = frame.system
+    equation = LyapunovEquation(system.A, caller=caller)
+    second = _open_loop_factor(*lemma(system), equation.dual_factor, caller)
+    first = _open_loop_factor(
+        *lemma(adjoint_system(system)),
+        lambda rows: equation.factor(rows.conj().T),
+        caller,
+    )
+    return balance_riccati(frame, first, second)
 
 
-def _factored(
+def _open_loop_factor(
     terms: RiccatiTerms,
     outputs: Matrix,
-    equation: LyapunovEquation,
-    *,
-    dual: bool,
+    solve: Callable[[Matrix], Matrix],
     caller: str,
-) -> _Factor:
-    """Factor the stabilizing solution of one of the two equations."""
-
-    def solved(rows: Matrix) -> Matrix:
-        L = equation.dual_factor(rows) if dual else equation.factor(rows.conj().T)
-        factor: Matrix = np.asarray(L)
-        return factor
-
+) -> RiccatiFactor:
+    """Factor the stabilizing solution of an equation with a negative definite R."""
     X = solve_riccati(caller, terms).X
     root = np.linalg.cholesky(-terms.R)
-    Bh, Sh = terms.B.conj().T, terms.S.conj().T
-    L = solved(np.vstack([outputs, np.linalg.solve(root, Bh @ X + Sh)]))
-    wrong = Bh @ _newton_step(terms, X, L, caller)
-    rounded = [np.finfo(float).eps * matrix for matrix in (Bh @ X, Sh)]
-    unsure = solved(np.vstack([np.linalg.solve(root, M) for M in (wrong, *rounded)]))
-    return _Factor(L, unsure, terms.residual(L @ L.conj().T)[1])
-
-
-def _newton_step(terms: RiccatiTerms, X: Matrix, L: Matrix, caller: str) -> Matrix:
-    """Estimate the error of X, whose Lyapunov equation has the solution L L^H."""
-    off = terms.A.conj().T @ (L @ L.conj().T - X)
+    mixed = terms.B.conj().T @ X + terms.S.conj().T
+    rows = np.vstack([outputs, np.linalg.solve(root, mixed)])
     closed = LyapunovEquation(terms.A - terms.B @ terms.gain(X), caller=caller)
-    step: Matrix = np.asarray(closed.solve(off + off.conj().T, dual=True))
-    return step
+
+    def newton_step(solution: Matrix) -> Matrix:
+        off = terms.A.conj().T @ (solution - X)
+        step: Matrix = closed.solve(off + off.conj().T, dual=True)
+        return step
+
+    return riccati_factor(terms, root, X, rows, solve, newton_step)

@@ -1,16 +1,13 @@
 """Truncation of balanced systems, and of stacks of them, to a common order."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from hankelcut import _array
 from hankelcut._errors import UnstableSystemError
 from hankelcut._parallel import map_in_threads
 from hankelcut._typing import Array
-from hankelcut.lti.equations.lyapunov_equation import LyapunovEquation
 from hankelcut.lti.norms.hinf_norm import hinf_norm
-from hankelcut.lti.structure.stability import stability_margin
-from hankelcut.lti.systems.conversions import to_dense
+from hankelcut.lti.structure.stability import is_stable
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous
@@ -20,7 +17,7 @@ from hankelcut.reduction.balancing.stored_modes import Modes
 from hankelcut.reduction.order_selection import OrderSelection, OrderTarget
 from hankelcut.reduction.result import ErrorBound, ReductionResult
 
-__all__ = ["gramian_residuals", "truncate"]
+__all__ = ["require_stable_model", "truncate", "unstable_model"]
 
 # Exponent of the modes that pad the shorter items of a batch: abs(pole) = 1/e.
 _PADDING_EXPONENT = -1.0
@@ -81,15 +78,7 @@ def _truncate_dense(
         for chosen, spectrum, k in zip(selections, spectra, kept, strict=True)
     ]
     reduced, T, W = _project(balancing, full, order, kept)
-    margin = stability_margin(reduced)
-    xp = _array.namespace(margin)
-    if order > 0 and not bool(xp.all(margin > 0)):
-        msg = (
-            f"{caller}: the model of order {order} is not asymptotically stable (its "
-            "order cuts inside a tie of Hankel singular values); choose an order at a "
-            "gap"
-        )
-        raise UnstableSystemError(msg)
+    require_stable_model(reduced, caller)
     bounds = [
         spectrum.error_bounds()[k] for spectrum, k in zip(spectra, kept, strict=True)
     ]
@@ -102,36 +91,49 @@ def _truncate_dense(
         full,
         W,
         T,
-        residuals=_residuals_of(balancing),
+        residuals=balancing.residuals,
         warnings=_notes(items, selections),
     )
 
 
-def _residuals_of(balancing: Balancing) -> Callable[[], tuple[Array, Array]]:
-    return lambda: gramian_residuals(balancing)
-
-
-def gramian_residuals(balancing: Balancing) -> tuple[Array, Array]:
-    """Relative residuals of the Gramians that a balancing holds by their factors.
+def require_stable_model(model: StateSpace, caller: str) -> None:
+    """Raise unless a truncated model, or every one of a stack, is stable.
 
     Parameters
     ----------
-    balancing : Balancing
-        Of plain Gramians.
+    model : StateSpace
+        Truncation of a stable balanced system.
+    caller : str
+        Name for messages.
 
-    Returns
-    -------
-    controllability, observability : (...) real arrays
-        See `LyapunovEquation.residual`.
+    Raises
+    ------
+    UnstableSystemError
+        If a pole is not stable, because the order cuts inside a tie or is close to the
+        numerical rank.
     """
-    system = to_dense(balancing.system)
-    equation = LyapunovEquation(system.A, system.time, caller="gramian_residuals")
-    Lc, Lo = balancing.controllability, balancing.observability
-    B, Ch = system.B, _array.adjoint(system.C)
-    return (
-        equation.residual(Lc @ _array.adjoint(Lc), B @ _array.adjoint(B)),
-        equation.residual(Lo @ _array.adjoint(Lo), Ch @ _array.adjoint(Ch), dual=True),
+    stable = is_stable(model)
+    if bool(_array.namespace(stable).all(stable)):
+        return
+    raise unstable_model(model.n_states, caller)
+
+
+def unstable_model(order: int, caller: str) -> UnstableSystemError:
+    """Return the error that says that truncation has made no stable model.
+
+    Parameters
+    ----------
+    order : int
+        Order of the model.
+    caller : str
+        Name for messages.
+    """
+    msg = (
+        f"{caller}: the model of order {order} is not asymptotically stable (its order "
+        "cuts inside a tie of Hankel singular values, or is close to the numerical "
+        "rank); choose an order at a gap"
     )
+    return UnstableSystemError(msg)
 
 
 def _absolute(
@@ -231,7 +233,7 @@ def _truncate_diagonal(
         full,
         left,
         right,
-        residuals=_residuals_of(balancing),
+        residuals=balancing.residuals,
         warnings=_notes(items, selections),
     )
 

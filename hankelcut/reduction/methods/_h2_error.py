@@ -32,6 +32,7 @@ from hankelcut.lti.equations._schur_sylvester import solve_stein, solve_sylveste
 from hankelcut.lti.gramians._square_root_projections import square_root_projections
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous
+from hankelcut.reduction.balancing.transformations import projected
 from hankelcut.reduction.reduction_method import Matrix
 
 __all__ = ["H2Error", "H2Point", "ReducedModel"]
@@ -50,7 +51,7 @@ class ReducedModel:
     Parameters
     ----------
     system : StateSpace
-        The model, NumPy, in double precision, without feedthrough.
+        The model, NumPy, in double precision; its feedthrough does not matter.
     T, W : (n, r) arrays, optional
         Right and left projection of the states of the full system.
     """
@@ -67,8 +68,7 @@ class ReducedModel:
         T, W : (r, r) arrays
             The transformation, x = T z, and the adjoint of its inverse.
         """
-        Wh, own = W.conj().T, self.system
-        system = replace(own, A=Wh @ own.A @ T, B=Wh @ own.B, C=own.C @ T)
+        system = projected(self.system, T, W)
         if self.T is None or self.W is None:
             return ReducedModel(system)
         return ReducedModel(system, self.T @ T, self.W @ W)

@@ -1,5 +1,6 @@
 """What the H2-optimal methods share: balanced truncation to start from and to beat."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -7,16 +8,18 @@ from typing import TypeAlias
 import numpy as np
 
 from hankelcut.lti.norms.h2_norm import h2_norm
-from hankelcut.lti.structure.stability import require_stable
 from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.balancing.balancing import Balancing, balance
+from hankelcut.reduction.balancing.transformations import projected
+from hankelcut.reduction.balancing.truncation import require_stable_model
+from hankelcut.reduction.methods._h2_descent import Progress
 from hankelcut.reduction.methods._h2_error import H2Error, ReducedModel
 from hankelcut.reduction.order_selection import HankelSpectrum
 from hankelcut.reduction.reduction_method import Cut
 from hankelcut.reduction.result import ErrorBound
 
-__all__ = ["H2Refinement", "Improvement", "quiet", "require_settings"]
+__all__ = ["H2Refinement", "Improvement", "improvement"]
 
 Improvement: TypeAlias = Callable[[H2Error, ReducedModel], tuple[ReducedModel, str]]
 """From an error and a start to a model, and what has to be said about it, if any."""
@@ -91,7 +94,7 @@ class H2Refinement:
             At most the numerical rank.
         """
         best, note = self._truncated(order), ""
-        require_stable(self.caller, best.system)
+        require_stable_model(best.system, self.caller)
         error = self._error(best)
         if order > 0 and error > self.full.n_states * _ROUNDING * self.problem.norm:
             improved, note = self.improve(self.problem, best)
@@ -105,26 +108,30 @@ class H2Refinement:
 
     def _truncated(self, order: int) -> ReducedModel:
         T, W = self.balancing.projections(order)
-        system = ReducedModel(self.full).transformed(T, W).system
-        return ReducedModel(replace(system, D=self.full.D), T, W)
+        return ReducedModel(projected(self.full, T, W), T, W)
 
     def _error(self, model: ReducedModel) -> float:
         return float(h2_norm(error_system(self.full, model.system)))
 
 
-def quiet(iteration: int, change: float) -> None:
-    """Tell nobody of an iteration."""
-
-
-def require_settings(caller: str, tol: float, max_iterations: int) -> None:
-    """Raise unless an iteration can end.
+def improvement(
+    caller: str,
+    iterate: Callable[..., tuple[ReducedModel, str]],
+    *,
+    tol: float,
+    max_iterations: int,
+    progress: Progress | None,
+) -> Improvement:
+    """Return an iteration with its settings, after a check.
 
     Parameters
     ----------
     caller : str
-        Name of the public function, for the message.
-    tol, max_iterations : float, int
-        Its arguments.
+        Name of the public function, for messages.
+    iterate : callable
+        Takes an error, a start and, by name, the settings.
+    tol, max_iterations, progress : float, int, callable or None
+        Arguments of the public function.
 
     Raises
     ------
@@ -137,3 +144,10 @@ def require_settings(caller: str, tol: float, max_iterations: int) -> None:
     if max_iterations < 0:
         msg = f"{caller}: got max_iterations={max_iterations!r}, need a number >= 0"
         raise ValueError(msg)
+    return functools.partial(
+        iterate, tol=tol, max_iterations=max_iterations, progress=progress or _quiet
+    )
+
+
+def _quiet(iteration: int, change: float) -> None:
+    """Tell nobody of an iteration."""

@@ -31,8 +31,12 @@ from hankelcut.lti.gramians.gramian_factors import require_solvable
 from hankelcut.lti.responses.frequency_response import frequency_response
 from hankelcut.lti.systems._scaling import magnitude
 from hankelcut.lti.systems.state_space import StateSpace
-from hankelcut.reduction.balancing.balancing import Balancing, balance_factors
-from hankelcut.reduction.balancing.continuous_frame import ContinuousFrame, projected
+from hankelcut.reduction.balancing.balancing import balance_factors
+from hankelcut.reduction.balancing.continuous_frame import ContinuousFrame
+from hankelcut.reduction.balancing.riccati_balancing import (
+    ReducedModel,
+    RiccatiBalancing,
+)
 from hankelcut.reduction.order_selection import HankelSpectrum
 from hankelcut.reduction.reduction_method import Cut, Matrix
 from hankelcut.reduction.result import ErrorBound
@@ -65,36 +69,30 @@ class StochasticBalancing:
     ----------
     part : StateSpace
         The system, in its own time domain.
-    frame : ContinuousFrame
-        The continuous system, and the way back.
-    balancing : Balancing
-        Of P and Q.
+    riccati : RiccatiBalancing
+        Of P and Q; its second residual is that of the equation of the filter.
     root : (p, p) array
         R with R^H R = D D^H + beta^2 I.
     gain : (n, p) array
         L for which V = (A, L R^H, C, R^H) has the zeros of A - L C.
     regularization : float
         beta.
-    residuals : tuple of two floats
-        Relative residuals of the equations for P and for the filter.
     caller : str
         Name for messages.
     """
 
     part: StateSpace
-    frame: ContinuousFrame
-    balancing: Balancing
+    riccati: RiccatiBalancing
     root: Matrix
     gain: Matrix
     regularization: float
-    residuals: tuple[float, float]
     caller: str
     values_name: str = "Hankel singular values of the phase system"
 
     @property
     def spectrum(self) -> HankelSpectrum:
         """Characteristic values and a-priori bounds."""
-        spectrum = self.balancing.spectrum()
+        spectrum = self.riccati.balancing.spectrum()
         return replace(spectrum, bounds=_relative_bounds(_largest_values(spectrum)))
 
     def cut(self, order: int) -> Cut:
@@ -113,13 +111,9 @@ class StochasticBalancing:
         self._require_zeros(order)
         if order == self.part.n_states:
             return self._everything()
-        T, W = self.balancing.projections(order)
-        reduced = projected(self.frame.system, T, W)
-        bound = self._bound(order, self.frame.back(self._relative_error(reduced)))
-        model = self.frame.back(reduced)
-        if model is not reduced:
-            return Cut(model, bound, residuals=self.residuals)
-        return Cut(model, bound, W, T, residuals=self.residuals)
+        model = self.riccati.model(order)
+        error = self.riccati.frame.back(self._relative_error(model.continuous))
+        return self.riccati.cut(model, self._bound(order, error))
 
     def _everything(self) -> Cut:
         """Return the system itself: rounding, too, has a large relative error."""
@@ -128,8 +122,8 @@ class StochasticBalancing:
             part, A=part.A[:0, :0], B=part.B[:0], C=part.C[:, :0], D=0 * part.D
         )
         identity = np.eye(n, dtype=part.A.dtype)
-        bound = self._bound(n, nothing)
-        return Cut(part, bound, identity, identity, residuals=self.residuals)
+        everything = ReducedModel(part, part, identity, identity)
+        return self.riccati.cut(everything, self._bound(n, nothing))
 
     def _bound(self, order: int, error: StateSpace) -> ErrorBound:
         """Return the bound of an order on a relative error."""
@@ -140,7 +134,7 @@ class StochasticBalancing:
 
     def _require_zeros(self, order: int) -> None:
         """Raise unless an order keeps all values that are 1."""
-        least = _largest_values(self.balancing.spectrum()).count(1.0)
+        least = _largest_values(self.riccati.balancing.spectrum()).count(1.0)
         if order >= least:
             return
         msg = (
@@ -153,7 +147,7 @@ class StochasticBalancing:
 
     def _relative_error(self, reduced: StateSpace) -> StateSpace:
         """Return V^-1 (G - G_r), of n + r states: V^-1 removes the poles of G."""
-        full, L = self.frame.system, self.gain
+        full, L = self.riccati.frame.system, self.gain
         n, r = full.n_states, reduced.n_states
         upper = np.hstack([full.A - L @ full.C, L @ reduced.C])
         lower = np.hstack([np.zeros((r, n)), reduced.A])
@@ -212,15 +206,9 @@ def balance_stochastically(
     )
     first = float(equation.residual(Lc @ Lc.conj().T, G.B @ G.B.conj().T))
     residuals = (first, terms.residual(Z)[1])
+    riccati = RiccatiBalancing(frame, balancing, residuals)
     return StochasticBalancing(
-        part,
-        frame,
-        balancing,
-        unit * root,
-        gain / unit,
-        regularization,
-        residuals,
-        caller,
+        part, riccati, unit * root, gain / unit, regularization, caller
     )
 
 
@@ -304,8 +292,7 @@ def _solved(root: Matrix, matrix: Matrix) -> Matrix:
 
 def _largest_values(spectrum: HankelSpectrum) -> list[float]:
     """Values with their uncertainty; 1 where they cannot be told from 1."""
-    pairs = zip(spectrum.values, spectrum.uncertainty, strict=True)
-    largest = [value + doubt for value, doubt in pairs]
+    largest = spectrum.upper_values
     return [1.0 if value >= 1 - _UNIT else value for value in largest]
 
 

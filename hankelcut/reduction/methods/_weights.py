@@ -16,6 +16,8 @@ from hankelcut.lti.systems.time_domain import TimeDomain
 __all__ = ["Weights", "host_weights"]
 
 _System = StateSpace | DiagonalStateSpace
+# Squares of the squares of gains must not leave the range of double precision.
+_LARGEST = 1e70
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,15 @@ def _require_fit(caller: str, name: str, weight: _System, system: _System) -> No
     if weight.batch_shape:
         msg = f"{caller}: got {name} of shape {tuple(weight.batch_shape)}, need one "
         raise InvalidSystemError(msg + "system, not a stack")
+    sizes = [
+        float(np.max(np.abs(_array.to_numpy(x)), initial=0.0))
+        for x in (weight.B, weight.C, weight.D)
+    ]
+    size = max(sizes[0] * sizes[1], sizes[2])
+    if size > 0 and not 1 / _LARGEST < size < _LARGEST:
+        msg = f"{caller}: got {name} with a gain of about {size:.3g}, need one between "
+        msg += f"{1 / _LARGEST:g} and {_LARGEST:g}; rescale it"
+        raise InvalidSystemError(msg)
     if weight.time != system.time:
         msg = f"{caller}: got {name} in {weight.time}, need {system.time}, that of the "
         raise InvalidSystemError(msg + "system; discretize or undiscretize it first")

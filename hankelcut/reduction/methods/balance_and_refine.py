@@ -1,16 +1,10 @@
 """Balanced truncation refined by a descent of the H2 error."""
 
-import functools
-
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.methods._h2_descent import Progress, descend
 from hankelcut.reduction.methods._h2_error import H2Error, ReducedModel
-from hankelcut.reduction.methods._h2_refinement import (
-    H2Refinement,
-    quiet,
-    require_settings,
-)
+from hankelcut.reduction.methods._h2_refinement import H2Refinement, improvement
 from hankelcut.reduction.order_selection import OrderTarget
 from hankelcut.reduction.reduction_method import reduce_with
 from hankelcut.reduction.result import ReductionResult
@@ -106,20 +100,10 @@ def balance_and_refine(
     True
     """
     caller = "balance_and_refine"
-    require_settings(caller, tol, max_iterations)
-    target = OrderTarget(
-        order=order,
-        error_tol=error_tol,
-        energy_tol=energy_tol,
-        relative=relative,
-        max_order=max_order,
+    improve = improvement(
+        caller, _descended, tol=tol, max_iterations=max_iterations, progress=progress
     )
-    improve = functools.partial(
-        _descended,
-        tol=tol,
-        max_iterations=max_iterations,
-        progress=progress or quiet,
-    )
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
     return reduce_with(
         lambda part: H2Refinement.of(caller, part, improve),
         system,
@@ -146,9 +130,7 @@ def _descended(
         return descent.point.model, ""
     note = (
         f"the descent ended after {descent.iterations} of {max_iterations} steps with "
-    )
-    note += (
         f"a gradient of {descent.slope:.2g} > tol={tol:g}: the last model, which is "
+        "the best, is returned"
     )
-    note += "the best, is returned"
     return descent.point.model, note

@@ -110,13 +110,7 @@ def balanced_stochastic_truncation(
     if regularization is not None and not 0 < regularization < math.inf:
         msg = f"{caller}: got regularization={regularization!r}, need a number > 0"
         raise ValueError(msg)
-    target = OrderTarget(
-        order=order,
-        error_tol=error_tol,
-        energy_tol=energy_tol,
-        relative=relative,
-        max_order=max_order,
-    )
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
     return reduce_with(
         lambda part: balance_stochastically(part, regularization or 0.0, caller),
         system,

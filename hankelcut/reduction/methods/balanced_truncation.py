@@ -2,22 +2,27 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from hankelcut._errors import NumericalWarning, UnstableSystemError
 from hankelcut.lti.gramians.gramian_factors import GramianMethod
 from hankelcut.lti.gramians.low_rank_gramians import low_rank_gramian_factors
-from hankelcut.lti.structure.stability import stability_margin
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.sparse_state_space import SparseStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.balancing.balancing import Balancing, StateMap, balance
-from hankelcut.reduction.balancing.truncation import gramian_residuals, truncate
+from hankelcut.reduction.balancing.transformations import projected
+from hankelcut.reduction.balancing.truncation import require_stable_model, truncate
 from hankelcut.reduction.methods.low_rank_balanced_truncation import truncate_sparse
 from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
-from hankelcut.reduction.reduction_method import Cut, Matrix, reduce_with
+from hankelcut.reduction.reduction_method import (
+    Cut,
+    Matrix,
+    reduce_with,
+    require_choice,
+)
 from hankelcut.reduction.result import ErrorBound, ReductionResult
 
 __all__ = ["balanced_truncation"]
@@ -123,9 +128,7 @@ def balanced_truncation(
     (1, True)
     """
     target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
-    if projection not in get_args(Projection):
-        msg = f"{_CALLER}: got projection={projection!r}, need one of "
-        raise ValueError(msg + ", ".join(get_args(Projection)))
+    require_choice(_CALLER, "projection", projection, Projection)
     if isinstance(system, SparseStateSpace):
         factors = low_rank_gramian_factors(system, caller=_CALLER)
         result, notes = truncate_sparse(system, factors, target, _CALLER)
@@ -178,24 +181,13 @@ class _Balanced:
 
     def cut(self, order: int) -> Cut:
         """Project on the dominant subspaces."""
-        part, balancing = self.system, self.balancing
-        T, W = balancing.projections(order)
+        T, W = self.balancing.projections(order)
         if self.projection == "balancing_free":
-            T, W = _orthonormal(balancing, order)
-        Wh = W.conj().T
-        reduced = StateSpace(
-            Wh @ part.A @ T, Wh @ part.B, part.C @ T, part.D, part.time
-        )
-        if not bool(stability_margin(reduced) > 0):
-            msg = (
-                f"{_CALLER}: the model of order {order} is not asymptotically stable "
-                "(its order cuts inside a tie of Hankel singular values, or is close "
-                "to the numerical rank); choose an order at a gap"
-            )
-            raise UnstableSystemError(msg)
+            T, W = _orthonormal(self.balancing, order)
+        reduced = projected(self.system, T, W)
+        require_stable_model(reduced, _CALLER)
         bound = ErrorBound(np.asarray(self.spectrum.error_bounds()[order]))
-        first, second = gramian_residuals(balancing)
-        return Cut(reduced, bound, W, T, residuals=(float(first), float(second)))
+        return Cut(reduced, bound, W, T, residuals=self.balancing.residuals)
 
 
 def _orthonormal(balancing: Balancing, order: int) -> tuple[Matrix, Matrix]:

@@ -15,7 +15,7 @@ from hankelcut.lti.systems.time_domain import Continuous
 from hankelcut.reduction.balancing.continuous_frame import ContinuousFrame
 from hankelcut.reduction.balancing.riccati_balancing import (
     RiccatiBalancing,
-    balance_riccati,
+    balance_dissipative,
     require_gain,
 )
 from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
@@ -68,8 +68,8 @@ def bounded_real_truncation(
     Returns
     -------
     ReductionResult
-        The reduced system, whose norm was measured to be at most gamma, the
-        characteristic values and the bound.
+        The reduced system, whose norm was measured to be at most gamma (`warnings` tell
+        where that could not be decided), the characteristic values and the bound.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def bounded_real_truncation(
         If an entry is NaN or infinite, the system is sparse or a stack, or its norm is
         not below gamma: names the norm and where it is attained.
     UnstableSystemError
-        If the system is not stable.
+        If the system is not stable, or a cut inside a tie leaves a model that is not.
     ToleranceNotAttainableError
         If no order meets a tolerance; names the best attainable value.
     IllConditionedError, ConvergenceError
@@ -113,16 +113,10 @@ def bounded_real_truncation(
     (2, True)
     """
     caller = "bounded_real_truncation"
-    if not 0 < gamma < math.inf:
-        msg = f"{caller}: got gamma={gamma!r}, need a number > 0"
+    if not 0 < gamma < math.inf or not 0 < gamma * gamma < math.inf:
+        msg = f"{caller}: got gamma={gamma!r}, need a number > 0 with a finite square"
         raise ValueError(msg)
-    target = OrderTarget(
-        order=order,
-        error_tol=error_tol,
-        energy_tol=energy_tol,
-        relative=relative,
-        max_order=max_order,
-    )
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
     return reduce_with(
         lambda part: _decomposed(part, gamma, caller),
         system,
@@ -167,39 +161,30 @@ class _BoundedRealBalancing:
         notes = require_gain(model.system, self.gamma, what, self.caller)
         value = np.asarray(self.spectrum.error_bounds()[order])
         bound = ErrorBound(value, condition=_CONDITION)
-        return Cut(model.system, bound, model.W, model.T, notes, self.riccati.residuals)
+        return self.riccati.cut(model, bound, notes)
 
 
 def _decomposed(part: StateSpace, gamma: float, caller: str) -> _BoundedRealBalancing:
     """Balance a stable system; see `bounded_real_truncation`."""
     require_solvable(caller, part)
     frame = ContinuousFrame.of(part, caller)
-    G = frame.system
-    level = float(np.linalg.norm(G.D, 2)) if G.D.size else 0.0
+    D = frame.system.D
+    level = float(np.linalg.norm(D, 2)) if D.size else 0.0
     if not level < gamma:
         raise InvalidSystemError(_too_large(part, gamma, caller))
-    adjoint = [matrix.conj().T for matrix in (G.A, G.C, G.B, G.D)]
     try:
-        riccati = balance_riccati(
-            frame,
-            _bounded_real(*adjoint, gamma=gamma),
-            G.B,
-            _bounded_real(G.A, G.B, G.C, G.D, gamma=gamma),
-            G.C,
-            caller,
-        )
+        riccati = balance_dissipative(frame, lambda G: _lemma(G, gamma), caller)
     except InvalidSystemError as error:
         raise InvalidSystemError(_too_large(part, gamma, caller)) from error
     return _BoundedRealBalancing(riccati, gamma, caller)
 
 
-def _bounded_real(
-    A: Matrix, B: Matrix, C: Matrix, D: Matrix, *, gamma: float
-) -> RiccatiTerms:
-    """Riccati equation of the bounded-real lemma for one level."""
+def _lemma(system: StateSpace, gamma: float) -> tuple[RiccatiTerms, Matrix]:
+    """Riccati equation of the bounded-real lemma, and the factor C of C^H C."""
+    C, D = system.C, system.D
     Ch, Dh = C.conj().T, D.conj().T
     R = Dh @ D - gamma * gamma * np.eye(D.shape[1])
-    return RiccatiTerms(A, B, Ch @ C, R, Ch @ D)
+    return RiccatiTerms(system.A, system.B, Ch @ C, R, Ch @ D), C
 
 
 def _too_large(part: StateSpace, gamma: float, caller: str) -> str:

@@ -3,23 +3,17 @@
 import numpy as np
 
 from hankelcut.lti.equations.lyapunov_equation import LyapunovEquation
-from hankelcut.lti.gramians._frequency_limited import band_matrix
+from hankelcut.lti.gramians._frequency_limited import band_matrix, require_band
 from hankelcut.lti.gramians.gramian_factors import require_solvable
-from hankelcut.lti.gramians.limited_gramians import (
-    frequency_limited_controllability_gramian,
-)
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
-from hankelcut.reduction.balancing.even_scaling import evenly_scaled
 from hankelcut.reduction.balancing.generalized_balancing import (
     GeneralizedBalancing,
     Promise,
 )
 from hankelcut.reduction.balancing.gramian_balancing import balance_gramians
-from hankelcut.reduction.balancing.limited_balancing import (
-    balance_modified,
-    require_limit,
-)
+from hankelcut.reduction.balancing.limited_balancing import balance_modified
+from hankelcut.reduction.balancing.transformations import evenly_scaled
 from hankelcut.reduction.order_selection import OrderTarget
 from hankelcut.reduction.reduction_method import reduce_with
 from hankelcut.reduction.result import ReductionResult
@@ -126,13 +120,7 @@ def frequency_limited_truncation(
     True
     """
     caller = "frequency_limited_truncation"
-    target = OrderTarget(
-        order=order,
-        error_tol=error_tol,
-        energy_tol=energy_tol,
-        relative=relative,
-        max_order=max_order,
-    )
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
     return reduce_with(
         lambda part: _decompose(part, band, modified, caller),
         system,
@@ -146,11 +134,12 @@ def _decompose(
     part: StateSpace, band: tuple[float, float], modified: bool, caller: str
 ) -> GeneralizedBalancing:
     """Balance the limited Gramians of the stable part."""
-    require_limit(caller, frequency_limited_controllability_gramian, part, band)
+    real = not np.iscomplexobj(part.A)
+    require_band(caller, band, part.time, mirrored=real)
     require_solvable(caller, part)
     even, units = evenly_scaled(part)
     F = band_matrix(even.A, even.time, band)
-    F = F if np.iscomplexobj(even.A) else 2 * F.real
+    F = 2 * F.real if real else F
     B, Ch = even.B, even.C.conj().T
     in_band, out_band = F @ B, F.conj().T @ Ch
     name = "frequency-limited Hankel singular values"

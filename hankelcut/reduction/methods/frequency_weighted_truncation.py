@@ -1,7 +1,7 @@
 """Frequency-weighted balanced truncation."""
 
 from dataclasses import replace
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -19,14 +19,18 @@ from hankelcut.reduction.balancing.definite_input import (
     definite_input,
     state_sizes,
 )
-from hankelcut.reduction.balancing.even_scaling import adjoint_system, evenly_scaled
 from hankelcut.reduction.balancing.generalized_balancing import (
     GeneralizedBalancing,
     Promise,
 )
+from hankelcut.reduction.balancing.transformations import adjoint_system, evenly_scaled
 from hankelcut.reduction.methods._weights import Weights, host_weights
 from hankelcut.reduction.order_selection import OrderTarget
-from hankelcut.reduction.reduction_method import Matrix, reduce_with
+from hankelcut.reduction.reduction_method import (
+    Matrix,
+    reduce_with,
+    require_choice,
+)
 from hankelcut.reduction.result import ReductionResult
 
 __all__ = ["WeightedVariant", "frequency_weighted_truncation"]
@@ -147,18 +151,9 @@ def frequency_weighted_truncation(
     True
     """
     caller = "frequency_weighted_truncation"
-    target = OrderTarget(
-        order=order,
-        error_tol=error_tol,
-        energy_tol=energy_tol,
-        relative=relative,
-        max_order=max_order,
-    )
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
     require_dense_or_diagonal(caller, system)
-    if variant not in get_args(WeightedVariant):
-        names = ", ".join(get_args(WeightedVariant))
-        msg = f"{caller}: got variant={variant!r}, need one of {names}"
-        raise ValueError(msg)
+    require_choice(caller, "variant", variant, WeightedVariant)
     weights = host_weights(caller, system, input_weight, output_weight)
     return reduce_with(
         lambda part: _decompose(part, weights, variant, caller),

@@ -1,20 +1,22 @@
 """Optimal Hankel-norm approximation: no model of its order is closer."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from hankelcut._errors import IllConditionedError
+from hankelcut.lti.responses.peak_gain import peak_gain
 from hankelcut.lti.structure.stable_unstable_decomposition import (
     stable_unstable_decomposition,
 )
 from hankelcut.lti.systems.conversions import to_dense
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.balancing.balancing import Balancing, balance
-from hankelcut.reduction.balancing.continuous_frame import ContinuousFrame, projected
-from hankelcut.reduction.balancing.truncation import gramian_residuals
+from hankelcut.reduction.balancing.continuous_frame import ContinuousFrame
+from hankelcut.reduction.balancing.transformations import projected
 from hankelcut.reduction.methods._all_pass_embedding import (
     all_pass_embedding,
     constant_approximation,
@@ -22,7 +24,12 @@ from hankelcut.reduction.methods._all_pass_embedding import (
     tied,
 )
 from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
-from hankelcut.reduction.reduction_method import Cut, Matrix, reduce_with
+from hankelcut.reduction.reduction_method import (
+    Cut,
+    Matrix,
+    reduce_with,
+    require_choice,
+)
 from hankelcut.reduction.result import ErrorBound, ReductionResult
 
 __all__ = ["Feedthrough", "hankel_norm_approximation"]
@@ -31,6 +38,8 @@ Feedthrough: TypeAlias = Literal["glover", "keep"]
 """What the feedthrough of a reduced model is: see `hankel_norm_approximation`."""
 
 _CONDITION = "G stable (Glover 1984)"
+# Share of the largest value by which rounding may take an error above its bound.
+_DESTROYED = 1e-4
 
 
 def hankel_norm_approximation(
@@ -91,7 +100,8 @@ def hankel_norm_approximation(
         If no order meets a tolerance; names the best attainable value.
     IllConditionedError
         If rounding has moved poles of the all-pass embedding across the stability
-        boundary, or a discrete system has poles next to both 1 and -1.
+        boundary or taken the error above its bound, or a discrete system has poles next
+        to both 1 and -1.
 
     Warns
     -----
@@ -121,16 +131,8 @@ def hankel_norm_approximation(
     True
     """
     caller = "hankel_norm_approximation"
-    if feedthrough not in get_args(Feedthrough):
-        msg = f"{caller}: got feedthrough={feedthrough!r}, need one of "
-        raise ValueError(msg + ", ".join(get_args(Feedthrough)))
-    target = OrderTarget(
-        order=order,
-        error_tol=error_tol,
-        energy_tol=energy_tol,
-        relative=relative,
-        max_order=max_order,
-    )
+    require_choice(caller, "feedthrough", feedthrough, Feedthrough)
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
     return reduce_with(
         lambda part: _decomposed(part, feedthrough, caller),
         system,
@@ -158,8 +160,6 @@ class _HankelApproximation:
         Hankel singular values and a-priori bounds.
     feedthrough : {"glover", "keep"}
         As in `hankel_norm_approximation`.
-    residuals : tuple of two floats
-        Relative residuals of the Gramians.
     caller : str
         Name for messages.
     """
@@ -170,7 +170,6 @@ class _HankelApproximation:
     balanced: StateSpace
     spectrum: HankelSpectrum
     feedthrough: Feedthrough
-    residuals: tuple[float, float]
     caller: str
     values_name: str = "Hankel singular values"
 
@@ -208,7 +207,19 @@ class _HankelApproximation:
         model = self.frame.back(replace(stable, D=stable.D + constant))
         if self.feedthrough == "keep":
             model, known = replace(model, D=self.part.D), 2 * known
+        self._require_bound(model, min(bound, known))
         return self._told(model, min(bound, known), tuple(notes))
+
+    def _require_bound(self, model: StateSpace, bound: float) -> None:
+        """Raise where rounding has destroyed a model, which shows at its poles."""
+        gain = float(peak_gain(error_system(self.part, model))[0])
+        if gain > bound + _DESTROYED * self.spectrum.values[0]:
+            msg = (
+                f"{self.caller}: the model of order {model.n_states} has an error of "
+                f"{gain:.3g}, by rounding above its bound {bound:.3g}: poles are too "
+                "close to the stability boundary; use balanced_truncation"
+            )
+            raise IllConditionedError(msg)
 
     def _embedded(self, values: Matrix, sigma: float) -> tuple[StateSpace, StateSpace]:
         """Return the stable part, with the feedthrough, and the antistable part."""
@@ -231,7 +242,7 @@ class _HankelApproximation:
 
     def _told(self, model: StateSpace, bound: float, notes: tuple[str, ...]) -> Cut:
         value = ErrorBound(np.asarray(bound), condition=_CONDITION)
-        return Cut(model, value, notes=notes, residuals=self.residuals)
+        return Cut(model, value, notes=notes, residuals=self.balancing.residuals)
 
 
 def _decomposed(
@@ -246,9 +257,8 @@ def _decomposed(
     if feedthrough == "glover":
         bounds = _halved(spectrum.error_bounds(), rank)
         spectrum = replace(spectrum, bounds=tuple(bounds))
-    first, second = (float(residual) for residual in gramian_residuals(balancing))
     return _HankelApproximation(
-        part, frame, balancing, balanced, spectrum, feedthrough, (first, second), caller
+        part, frame, balancing, balanced, spectrum, feedthrough, caller
     )
 
 

@@ -1,6 +1,5 @@
 """H2-optimal reduction by the iterative rational Krylov algorithm."""
 
-import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,11 +9,7 @@ from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous
 from hankelcut.reduction.methods._h2_descent import Progress, descend
 from hankelcut.reduction.methods._h2_error import H2Error, H2Point, ReducedModel
-from hankelcut.reduction.methods._h2_refinement import (
-    H2Refinement,
-    quiet,
-    require_settings,
-)
+from hankelcut.reduction.methods._h2_refinement import H2Refinement, improvement
 from hankelcut.reduction.order_selection import OrderTarget
 from hankelcut.reduction.reduction_method import Matrix, reduce_with
 from hankelcut.reduction.result import ReductionResult
@@ -120,20 +115,10 @@ def irka(
     True
     """
     caller = "irka"
-    require_settings(caller, tol, max_iterations)
-    target = OrderTarget(
-        order=order,
-        error_tol=error_tol,
-        energy_tol=energy_tol,
-        relative=relative,
-        max_order=max_order,
+    improve = improvement(
+        caller, _interpolated, tol=tol, max_iterations=max_iterations, progress=progress
     )
-    improve = functools.partial(
-        _interpolated,
-        tol=tol,
-        max_iterations=max_iterations,
-        progress=progress or quiet,
-    )
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
     return reduce_with(
         lambda part: H2Refinement.of(caller, part, improve),
         system,
@@ -243,7 +228,8 @@ def _relative_change(before: StateSpace, after: StateSpace) -> float:
     old, new = (np.linalg.eigvals(model.A) for model in (before, after))
     gaps: Matrix = np.abs(old[:, None] - new)
     # Poles may approach 0.
-    least = _LEAST_POLE * np.max(np.abs(np.concatenate([old, new])))
+    largest = np.max(np.abs(np.concatenate([old, new])))
+    least = max(_LEAST_POLE * largest, np.finfo(np.float64).tiny)
     sizes = [np.maximum(np.abs(poles), least) for poles in (old, new)]
     moved = max(np.max(np.min(gaps, axis=k) / sizes[1 - k]) for k in (0, 1))
     return float(moved)

@@ -13,10 +13,16 @@ from hankelcut.lti.systems.conversions import to_dense
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.state_space import StateSpace
-from hankelcut.reduction.balancing.balancing import Balancing, balance_factors
-from hankelcut.reduction.balancing.continuous_frame import ContinuousFrame, projected
+from hankelcut.reduction.balancing.continuous_frame import ContinuousFrame
+from hankelcut.reduction.balancing.riccati_balancing import (
+    RiccatiBalancing,
+    RiccatiFactor,
+    balance_riccati,
+    riccati_factor,
+)
+from hankelcut.reduction.balancing.transformations import adjoint_system, projected
 from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
-from hankelcut.reduction.reduction_method import Cut, Matrix, reduce_with
+from hankelcut.reduction.reduction_method import Cut, reduce_with
 from hankelcut.reduction.result import ErrorBound, ReductionResult
 
 __all__ = ["lqg_balanced_truncation"]
@@ -110,13 +116,7 @@ def lqg_balanced_truncation(
     (2, True)
     """
     caller = "lqg_balanced_truncation"
-    target = OrderTarget(
-        order=order,
-        error_tol=error_tol,
-        energy_tol=energy_tol,
-        relative=relative,
-        max_order=max_order,
-    )
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
     return reduce_with(
         lambda whole: _decomposed(whole, caller),
         system,
@@ -133,28 +133,21 @@ class _LqgBalancing:
 
     Parameters
     ----------
-    frame : ContinuousFrame
-        The continuous system, and the way back.
+    riccati : RiccatiBalancing
+        Of the solutions Y and X.
     factors : StateSpace
-        Its normalized right coprime factors [N; M], in the same states.
-    balancing : Balancing
-        Of Y and X.
-    residuals : tuple of two floats
-        Relative residuals of the equations for Y and X.
+        Normalized right coprime factors [N; M] of the continuous system, in its states.
     """
 
-    frame: ContinuousFrame
+    riccati: RiccatiBalancing
     factors: StateSpace
-    balancing: Balancing
-    residuals: tuple[float, float]
     values_name: str = "LQG characteristic values"
 
     @property
     def spectrum(self) -> HankelSpectrum:
         """Characteristic values and a-priori bounds."""
-        spectrum = self.balancing.spectrum()
-        pairs = zip(spectrum.values, spectrum.uncertainty, strict=True)
-        largest = [value + doubt for value, doubt in pairs]
+        spectrum = self.riccati.balancing.spectrum()
+        largest = spectrum.upper_values
         of_factors = tuple(value / math.hypot(1.0, value) for value in largest)
         doubts = (0.0,) * len(of_factors)
         bounds = HankelSpectrum(of_factors, doubts, spectrum.eps).error_bounds()
@@ -168,75 +161,39 @@ class _LqgBalancing:
         order : int
             Number of states to keep.
         """
-        T, W = self.balancing.projections(order)
-        reduced = projected(self.frame.system, T, W)
-        error = to_dense(error_system(self.factors, projected(self.factors, T, W)))
+        riccati = self.riccati
+        model = riccati.model(order)
+        of_factors = projected(self.factors, model.T, model.W)
+        error = riccati.frame.back(to_dense(error_system(self.factors, of_factors)))
         value = np.asarray(self.spectrum.error_bounds()[order])
-        bound = ErrorBound(value, _QUANTITY, _CONDITION, self.frame.back(error))
-        notes = _unstable_poles_told(self.frame.system, reduced)
-        model = self.frame.back(reduced)
-        if model is not reduced:
-            return Cut(model, bound, notes=notes, residuals=self.residuals)
-        return Cut(model, bound, W, T, notes, self.residuals)
-
-
-@dataclass(frozen=True, eq=False)
-class _Regulator:
-    """Optimal state feedback u = F x for the cost of y^H y + u^H u.
-
-    Parameters
-    ----------
-    factors : StateSpace
-        Normalized right coprime factors [N; M] of the system.
-    factor : (n, k) array
-        L with X = L L^H, the least cost of a state x being x^H X x.
-    unsure : (n, k) array
-        Factor of what the error of F may have added to X.
-    residual : float
-        Relative residual of the Riccati equation at L L^H.
-    """
-
-    factors: StateSpace
-    factor: Matrix
-    unsure: Matrix
-    residual: float
+        bound = ErrorBound(value, _QUANTITY, _CONDITION, error)
+        notes = _unstable_poles_told(riccati.frame.system, model.continuous)
+        return riccati.cut(model, bound, notes)
 
 
 def _decomposed(whole: StateSpace, caller: str) -> _LqgBalancing:
     """Balance a system; see `lqg_balanced_truncation`."""
     require_stabilizable_and_detectable(caller, whole)
     frame = ContinuousFrame.of(whole, caller)
-    G = frame.system
-    dual = StateSpace(*(matrix.conj().T for matrix in (G.A, G.C, G.B, G.D)))
-    regulator, kalman = _regulator(G, caller), _regulator(dual, caller)
-    Lc, Lo = kalman.factor, regulator.factor
-    balancing = balance_factors(G, Lc, Lo)
-    moved = float(np.linalg.norm(regulator.unsure.conj().T @ Lc))
-    moved += float(np.linalg.norm(kalman.unsure.conj().T @ Lo))
-    balancing = replace(balancing, uncertainty=balancing.uncertainty + moved)
-    residuals = (kalman.residual, regulator.residual)
-    return _LqgBalancing(frame, regulator.factors, balancing, residuals)
+    X, factors = _regulator(frame.system, caller)
+    Y, _ = _regulator(adjoint_system(frame.system), caller)
+    return _LqgBalancing(balance_riccati(frame, Y, X), factors)
 
 
-def _regulator(G: StateSpace, caller: str) -> _Regulator:
-    """Solve the regulator problem of a continuous system."""
+def _regulator(G: StateSpace, caller: str) -> tuple[RiccatiFactor, StateSpace]:
+    """Least cost of y^H y + u^H u, and the normalized right coprime factors [N; M]."""
     identity, outputs = np.eye(G.n_inputs), G.C.conj().T
     R = identity + G.D.conj().T @ G.D
     terms = RiccatiTerms(G.A, G.B, outputs @ G.C, R, outputs @ G.D)
     X = solve_riccati(caller, terms).X
-    F = -terms.gain(X)
-    root = np.linalg.cholesky(R).conj().T
+    F, root = -terms.gain(X), np.linalg.cholesky(R)
     A, C = G.A + G.B @ F, np.vstack([G.C + G.D @ F, F])
-    inverse = np.linalg.inv(root)
+    inverse = np.linalg.inv(root.conj().T)
     factors = StateSpace(A, G.B @ inverse, C, np.vstack([G.D, identity]) @ inverse)
-    equation = LyapunovEquation(A, caller=caller)
-    L = equation.dual_factor(C)
-    solution = L @ L.conj().T
-    # To first order an error of F leaves X as it is: this is what the second adds.
-    wrong = inverse.conj().T @ G.B.conj().T @ (solution - X)
-    rounded = np.finfo(float).eps * (root @ F)
-    unsure = equation.dual_factor(np.vstack([wrong, rounded]))
-    return _Regulator(factors, L, unsure, terms.residual(solution)[1])
+    solve = LyapunovEquation(A, caller=caller).dual_factor
+    # A step of Newton's method: what it moves X by is the error of X.
+    cost = riccati_factor(terms, root, X, C, solve, lambda solution: solution - X)
+    return cost, factors
 
 
 def _unstable_poles_told(full: StateSpace, reduced: StateSpace) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import functools
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -15,7 +15,12 @@ from hankelcut.lti.systems._unit_scaling import state_units
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
-from hankelcut.reduction.reduction_method import Cut, Matrix, reduce_with
+from hankelcut.reduction.reduction_method import (
+    Cut,
+    Matrix,
+    reduce_with,
+    require_choice,
+)
 from hankelcut.reduction.result import ErrorBound, ReductionResult
 
 __all__ = ["ModalScore", "modal_truncation"]
@@ -110,16 +115,8 @@ def modal_truncation(
     (array([[-1.]]), 0.02)
     """
     caller = "modal_truncation"
-    if score not in get_args(ModalScore):
-        msg = f"{caller}: got score={score!r}, need one of "
-        raise ValueError(msg + ", ".join(get_args(ModalScore)))
-    target = OrderTarget(
-        order=order,
-        error_tol=error_tol,
-        energy_tol=energy_tol,
-        relative=relative,
-        max_order=max_order,
-    )
+    require_choice(caller, "score", score, ModalScore)
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
     return reduce_with(
         functools.partial(_decomposed, score=score, caller=caller),
         system,

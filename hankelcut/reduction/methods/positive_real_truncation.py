@@ -13,11 +13,10 @@ from hankelcut.lti.systems.conversions import to_dense
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.state_space import StateSpace
-from hankelcut.lti.systems.time_domain import Discrete
 from hankelcut.reduction.balancing.continuous_frame import ContinuousFrame
 from hankelcut.reduction.balancing.riccati_balancing import (
     RiccatiBalancing,
-    balance_riccati,
+    balance_dissipative,
     require_gain,
 )
 from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
@@ -88,7 +87,7 @@ def positive_real_truncation(
         If an entry is NaN or infinite, the system is sparse, a stack or not square, or
         it is not strictly passive: says at which frequency.
     UnstableSystemError
-        If the system is not stable.
+        If the system is not stable, or a cut inside a tie leaves a model that is not.
     ToleranceNotAttainableError
         If no order meets a tolerance; names the best attainable value.
     IllConditionedError, ConvergenceError
@@ -127,13 +126,7 @@ def positive_real_truncation(
     if not 0 < reference < math.inf:
         msg = f"{caller}: got reference={reference!r}, need a number > 0"
         raise ValueError(msg)
-    target = OrderTarget(
-        order=order,
-        error_tol=error_tol,
-        energy_tol=energy_tol,
-        relative=relative,
-        max_order=max_order,
-    )
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
     return reduce_with(
         lambda part: _decomposed(part, reference, caller),
         system,
@@ -198,7 +191,7 @@ class _PositiveRealBalancing:
         quantity += f"rho = {reference:g}"
         value = np.asarray(self.spectrum.error_bounds()[order])
         bound = ErrorBound(value, quantity, _CONDITION, to_dense(error))
-        return Cut(model.system, bound, model.W, model.T, notes, self.riccati.residuals)
+        return self.riccati.cut(model, bound, notes)
 
 
 def _decomposed(
@@ -214,24 +207,19 @@ def _decomposed(
     require_solvable(caller, part)
     frame = ContinuousFrame.of(part, caller)
     _require_damped_feedthrough(frame, caller)
-    G = frame.system
-    of_outputs = _positive_real(G.A, G.B, G.C, G.D)
-    adjoint = [matrix.conj().T for matrix in (G.A, G.C, G.B, G.D)]
-    none = np.zeros_like(G.A[:0])
     try:
-        riccati = balance_riccati(
-            frame, _positive_real(*adjoint), none.T, of_outputs, none, caller
-        )
+        riccati = balance_dissipative(frame, _lemma, caller)
     except InvalidSystemError as error:
-        msg = _not_passive(frame, of_outputs, caller)
-        raise InvalidSystemError(msg) from error
+        raise InvalidSystemError(_not_passive(frame, caller)) from error
     return _PositiveRealBalancing(part, riccati, reference, caller)
 
 
-def _positive_real(A: Matrix, B: Matrix, C: Matrix, D: Matrix) -> RiccatiTerms:
-    """Riccati equation of the positive-real lemma."""
+def _lemma(system: StateSpace) -> tuple[RiccatiTerms, Matrix]:
+    """Riccati equation of the positive-real lemma, which has no constant term."""
+    A, D = system.A, system.D
     R = -(D + D.conj().T)
-    return RiccatiTerms(A, B, np.zeros_like(A), R, -C.conj().T)
+    terms = RiccatiTerms(A, system.B, np.zeros_like(A), R, -system.C.conj().T)
+    return terms, np.zeros_like(A[:0])
 
 
 def _require_damped_feedthrough(frame: ContinuousFrame, caller: str) -> None:
@@ -248,9 +236,9 @@ def _require_damped_feedthrough(frame: ContinuousFrame, caller: str) -> None:
         raise InvalidSystemError(msg)
 
 
-def _not_passive(frame: ContinuousFrame, terms: RiccatiTerms, caller: str) -> str:
+def _not_passive(frame: ContinuousFrame, caller: str) -> str:
     """Say at which frequency a system is not strictly passive."""
-    crossings = crossing_frequencies(terms)
+    crossings = crossing_frequencies(_lemma(frame.system)[0])
     if not np.iscomplexobj(frame.system.A):
         crossings = np.abs(crossings)
     crossings = np.unique(np.append(crossings, 0.0))
@@ -258,12 +246,7 @@ def _not_passive(frame: ContinuousFrame, terms: RiccatiTerms, caller: str) -> st
     response = np.asarray(frequency_response(frame.system, points))
     least = np.linalg.eigvalsh(response + response.conj().swapaxes(-1, -2))[:, 0]
     k = int(np.argmin(least))
-    where = f"{points[k]:.6g} rad/s"
-    if isinstance(frame.time, Discrete):
-        angle = 2 * math.atan(points[k] * frame.time.dt / 2)
-        angle += math.pi if frame.turned else 0.0
-        where = f"{math.remainder(angle, 2 * math.pi):.6g} radians per sample"
-    lacking = -least[k] / 2
+    where, lacking = frame.frequency(float(points[k])), -least[k] / 2
     more = f" of more than {lacking:.3g}" if lacking > 0 else ""
     return (
         f"{caller}: got G + G^H with the smallest eigenvalue {least[k]:.6g} at "

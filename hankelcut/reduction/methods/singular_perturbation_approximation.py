@@ -2,18 +2,22 @@
 
 import cmath
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from hankelcut._errors import InvalidSystemError, UnstableSystemError
-from hankelcut.lti.structure.stability import stability_margin
+from hankelcut._errors import InvalidSystemError
+from hankelcut._typing import Array
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous
 from hankelcut.reduction.balancing.balancing import balance
-from hankelcut.reduction.balancing.continuous_frame import projected
-from hankelcut.reduction.balancing.truncation import gramian_residuals
+from hankelcut.reduction.balancing.transformations import projected
+from hankelcut.reduction.balancing.truncation import (
+    require_stable_model,
+    unstable_model,
+)
 from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
 from hankelcut.reduction.reduction_method import Cut, reduce_with
 from hankelcut.reduction.result import ErrorBound, ReductionResult
@@ -107,13 +111,7 @@ def singular_perturbation_approximation(
     (1, True)
     """
     caller = "singular_perturbation_approximation"
-    target = OrderTarget(
-        order=order,
-        error_tol=error_tol,
-        energy_tol=energy_tol,
-        relative=relative,
-        max_order=max_order,
-    )
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
     return reduce_with(
         lambda part: _decomposed(part, match, caller),
         system,
@@ -135,8 +133,8 @@ class _SingularPerturbation:
         Hankel singular values.
     point : float or complex
         Where the responses agree.
-    residuals : tuple of two floats
-        Relative residuals of the Gramians.
+    residuals : callable
+        Computes the relative residuals of the Gramians.
     caller : str
         Name for messages.
     """
@@ -144,7 +142,7 @@ class _SingularPerturbation:
     balanced: StateSpace
     spectrum: HankelSpectrum
     point: complex | float
-    residuals: tuple[float, float]
+    residuals: Callable[[], tuple[Array, Array]]
     caller: str
     values_name: str = "Hankel singular values"
 
@@ -161,26 +159,20 @@ class _SingularPerturbation:
         UnstableSystemError
             If the model is not stable, because the order cuts inside a tie.
         """
-        model = self._eliminated(order)
-        if model is None or (order > 0 and not bool(stability_margin(model) > 0)):
-            msg = (
-                f"{self.caller}: the model of order {order} is not asymptotically "
-                "stable (its order cuts inside a tie of Hankel singular values); "
-                "choose an order at a gap"
-            )
-            raise UnstableSystemError(msg)
+        try:
+            model = self._eliminated(order)
+        except np.linalg.LinAlgError as error:
+            raise unstable_model(order, self.caller) from error
+        require_stable_model(model, self.caller)
         value = np.asarray(self.spectrum.error_bounds()[order])
         bound = ErrorBound(value, condition=_CONDITION)
         return Cut(model, bound, residuals=self.residuals)
 
-    def _eliminated(self, r: int) -> StateSpace | None:
-        """Return the model of order r; None where no equilibrium exists."""
+    def _eliminated(self, r: int) -> StateSpace:
+        """Return the model of order r; raise `LinAlgError` without an equilibrium."""
         A, B, C = self.balanced.A, self.balanced.B, self.balanced.C
         pencil = self.point * np.eye(A.shape[0] - r) - A[r:, r:]
-        try:
-            solved = np.linalg.solve(pencil, np.hstack([A[r:, :r], B[r:]]))
-        except np.linalg.LinAlgError:
-            return None
+        solved = np.linalg.solve(pencil, np.hstack([A[r:, :r], B[r:]]))
         states, inputs = solved[:, :r], solved[:, r:]
         return StateSpace(
             A[:r, :r] + A[:r, r:] @ states,
@@ -199,8 +191,7 @@ def _decomposed(
     balancing = balance(part, caller=caller)
     spectrum = balancing.spectrum()
     balanced = projected(part, *balancing.projections(spectrum.numerical_rank))
-    first, second = (float(residual) for residual in gramian_residuals(balancing))
-    return _SingularPerturbation(balanced, spectrum, point, (first, second), caller)
+    return _SingularPerturbation(balanced, spectrum, point, balancing.residuals, caller)
 
 
 def _matched_point(

@@ -4,19 +4,16 @@ import numpy as np
 
 from hankelcut import _array
 from hankelcut.lti.gramians._horizon_factor import horizon_factor, horizon_propagator
-from hankelcut.lti.gramians.limited_gramians import time_limited_controllability_gramian
+from hankelcut.lti.gramians._time_limited import require_horizon
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.balancing.balancing import balance_factors
-from hankelcut.reduction.balancing.even_scaling import adjoint_system, evenly_scaled
 from hankelcut.reduction.balancing.generalized_balancing import (
     GeneralizedBalancing,
     Promise,
 )
-from hankelcut.reduction.balancing.limited_balancing import (
-    balance_modified,
-    require_limit,
-)
+from hankelcut.reduction.balancing.limited_balancing import balance_modified
+from hankelcut.reduction.balancing.transformations import adjoint_system, evenly_scaled
 from hankelcut.reduction.order_selection import OrderTarget
 from hankelcut.reduction.reduction_method import reduce_with
 from hankelcut.reduction.result import ReductionResult
@@ -124,13 +121,7 @@ def time_limited_truncation(
     True
     """
     caller = "time_limited_truncation"
-    target = OrderTarget(
-        order=order,
-        error_tol=error_tol,
-        energy_tol=energy_tol,
-        relative=relative,
-        max_order=max_order,
-    )
+    target = OrderTarget(order, error_tol, energy_tol, relative, max_order)
     return reduce_with(
         lambda part: _decompose(part, horizon, modified, caller),
         system,
@@ -145,14 +136,16 @@ def _decompose(
     part: StateSpace, horizon: float | int, modified: bool, caller: str
 ) -> GeneralizedBalancing:
     """Balance the limited Gramians of a system."""
-    require_limit(caller, time_limited_controllability_gramian, part, horizon)
+    require_horizon(caller, horizon, part.time)
     even, units = evenly_scaled(part)
     name = "time-limited Hankel singular values"
     sides = (even, adjoint_system(even))
     # What goes beyond the range is refused below.
     with np.errstate(over="ignore", invalid="ignore"):
         past = [horizon_propagator(s.A, s.time, float(horizon)) @ s.B for s in sides]
+        ends = {"state at the horizon": past[0], "dual state at the horizon": past[1]}
         if modified:
+            _array.require_in_range(caller, **ends)
             pairs = [
                 (s.B - late, (s.B + late) / 2)
                 for s, late in zip(sides, past, strict=True)
@@ -164,7 +157,7 @@ def _decompose(
             for s, late in zip(sides, past, strict=True)
         )
     gramians = {"controllability Gramian": Lc, "observability Gramian": Lo}
-    _array.require_in_range(caller, **gramians)
+    _array.require_in_range(caller, **gramians, **ends)
     balancing = balance_factors(even, Lc, Lo)
     promise = Promise(_UNBOUNDED, stable=False, advice=_ADVICE)
     return GeneralizedBalancing(even, units, balancing, (X, Y), name, promise, caller)

@@ -6,7 +6,7 @@ from hankelcut.lti import StateSpace
 from hankelcut.lti.equations._schur_riccati import RiccatiTerms
 from hankelcut.reduction.balancing.continuous_frame import ContinuousFrame
 from hankelcut.reduction.balancing.riccati_balancing import (
-    balance_riccati,
+    balance_dissipative,
     require_gain,
 )
 from tests.helpers import fields_of
@@ -29,8 +29,11 @@ def test_factors_solve_both_equations(complex_data, rng):
         A.conj().T, C.conj().T, B @ B.conj().T, -np.eye(p), np.zeros((n, p))
     )
     of_outputs = RiccatiTerms(A, B, C.conj().T @ C, -np.eye(m), np.zeros((n, m)))
-    frame = ContinuousFrame.of(system, "test")
-    found = balance_riccati(frame, of_inputs, B, of_outputs, C, "test")
+
+    def lemma(given):
+        return (of_outputs, C) if given is system else (of_inputs, B.conj().T)
+
+    found = balance_dissipative(ContinuousFrame.of(system, "test"), lemma, "test")
     Lc, Lo = found.balancing.controllability, found.balancing.observability
     P, Q = Lc @ Lc.conj().T, Lo @ Lo.conj().T
     for X, terms, residual in zip(

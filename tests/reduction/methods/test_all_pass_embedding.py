@@ -18,14 +18,11 @@ from hankelcut.reduction.methods._all_pass_embedding import (
     unitary_completion,
 )
 from hankelcut.validation import random_stable_system
+from tests.helpers import adjoint
 
 FREQUENCIES = np.array([-40.0, -3.0, -0.5, 0.0, 0.1, 1.0, 7.0, 1e3])
 SIZES = [(1, 1), (3, 3), (2, 3), (3, 2)]
 DOUBLE = [np.float64, np.complex128]
-
-
-def adjoint(M):
-    return M.conj().T
 
 
 def balanced(rng, n, m, p, dtype, *, twice=False):

@@ -7,7 +7,6 @@ from hankelcut.lti import (
     Continuous,
     Discrete,
     StateSpace,
-    error_system,
     h2_norm,
     is_stable,
     load,
@@ -18,18 +17,9 @@ from hankelcut.reduction.methods._h2_descent import descend
 from hankelcut.reduction.methods._h2_error import H2Error, ReducedModel
 from hankelcut.reduction.methods._h2_refinement import H2Refinement
 from hankelcut.validation import random_stable_system
-from tests.helpers import DTYPES, TIMES, fields_of, on
+from tests.helpers import DTYPES, TIMES, fields_of, h2_error, h2_part, on
 
 WIDE = [np.float64, np.complex128]
-
-
-def h2_error(full, reduced):
-    return float(h2_norm(error_system(full, reduced)))
-
-
-def h2_part(system):
-    """H2 norm without the feedthrough."""
-    return float(h2_norm(replace(system, D=np.zeros_like(system.D))))
 
 
 # Optimality
@@ -37,8 +27,7 @@ def h2_part(system):
 
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("dtype", WIDE)
-@pytest.mark.parametrize("channels", [(1, 1), (2, 3)])
-@pytest.mark.parametrize("order", [1, 4])
+@pytest.mark.parametrize(("channels", "order"), [((1, 1), 1), ((2, 3), 3)])
 def test_error_is_stationary_and_below_balanced_truncation(
     time, dtype, channels, order, rng
 ):
@@ -156,13 +145,13 @@ def test_benchmarks_get_better_also_where_errors_are_tiny(
 # Systems
 
 
-@pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_arrays_stay_what_they_are(xp, time, dtype, rng):
-    full = random_stable_system(rng, 6, 2, 3, time, dtype=dtype)
+def test_arrays_stay_what_they_are(xp, dtype, rng):
+    time = TIMES[0]
+    full = random_stable_system(rng, 5, 2, 3, time, dtype=dtype)
     system = on(xp, full)
-    result = balance_and_refine(system, order=3)
-    assert result.order == result.system.n_states == 3
+    result = balance_and_refine(system, order=2)
+    assert result.order == result.system.n_states == 2
     assert result.system.time == time
     for ours, theirs in zip(fields_of(result.system), fields_of(system), strict=True):
         assert ours.dtype == theirs.dtype

@@ -1,4 +1,4 @@
-import warnings
+import functools
 
 import numpy as np
 import pytest
@@ -28,19 +28,13 @@ from hankelcut.lti import (
 from hankelcut.reduction import balanced_stochastic_truncation, balanced_truncation
 from hankelcut.validation import random_diagonal_system, random_stable_system
 from tests.exact_riccati import exact_stochastic_values
-from tests.helpers import TIMES, on, to_precision
+from tests.helpers import TIMES, adjoint, on, quietly, to_precision
 from tests.reduction.test_published_examples import PRINTED, two_area_power_system
 
 KINDS = [np.float64, np.complex128]
+reduced_quietly = functools.partial(quietly, method=balanced_stochastic_truncation)
 # (n, m, p, regularization): square, wide, and tall with a regularization.
 SIZES = [(7, 2, 2, None), (7, 3, 2, None), (7, 2, 3, 0.4)]
-
-
-def reduced_quietly(system, **options):
-    """Reduce without the warnings of fixed orders."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NumericalWarning)
-        return balanced_stochastic_truncation(system, **options)
 
 
 def frequencies(time):
@@ -49,10 +43,6 @@ def frequencies(time):
         half = np.geomspace(1e-3, 1e3, 150)
         return np.concatenate([-half[::-1], half])
     return np.linspace(-np.pi, np.pi, 301)
-
-
-def adjoint(M):
-    return M.conj().swapaxes(-1, -2)
 
 
 def relative_gains(system, reduced, regularization=None):

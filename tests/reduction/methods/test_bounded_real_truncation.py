@@ -24,7 +24,15 @@ from hankelcut.lti import (
 )
 from hankelcut.reduction import balanced_truncation, bounded_real_truncation
 from hankelcut.validation import random_diagonal_system, random_stable_system
-from tests.helpers import DTYPES, TIMES, dense_response, fields_of, on, unchecked_types
+from tests.helpers import (
+    DTYPES,
+    TIMES,
+    dense_response,
+    fields_of,
+    in_double,
+    on,
+    unchecked_types,
+)
 
 KINDS = [np.float64, np.complex128]
 N, M, P = 7, 2, 3
@@ -38,12 +46,6 @@ def system_with_feedthrough(rng, time, dtype=float, n=N):
 
 def norm_of(system):
     return float(hinf_norm(system).upper)
-
-
-def in_double(xp, system):
-    wide = [xp.to_numpy(x) for x in fields_of(system)]
-    kind = complex if any(np.iscomplexobj(x) for x in wide) else float
-    return StateSpace(*(x.astype(kind) for x in wide), system.time)
 
 
 def values_by_definition(system, gamma):

@@ -36,6 +36,7 @@ from tests.helpers import (
     on,
     unchecked_types,
 )
+from tests.reduction.methods.assertions import assert_same_response, widened
 from tests.reduction.methods.gramian_integrals import (
     characteristic_values,
     weighted_gramians,
@@ -304,23 +305,13 @@ def test_arrays_stay_what_they_are(xp, dtype, rng):
     )
     for matrix in (*fields_of(result.system), result.left_projection):
         assert matrix.dtype == getattr(xp, dtype.__name__)
-    wide = np.complex128 if np.dtype(dtype).kind == "c" else np.float64
-    double = [
-        StateSpace(*(x.astype(wide) for x in fields_of(s)), time)
-        for s in (system, *weights.values())
-    ]
+    double = [widened(s) for s in (system, *weights.values())]
     theirs = frequency_weighted_truncation(
         double[0], input_weight=double[1], variant="enns", order=3
     )
     reduced = StateSpace(*(xp.to_numpy(x) for x in fields_of(result.system)), time)
     z, _ = whole_boundary(time, 20)
-    expected = dense_response(theirs.system, z)
-    np.testing.assert_allclose(
-        dense_response(reduced, z),
-        expected,
-        rtol=0,
-        atol=1e3 * np.finfo(dtype).eps * abs(expected).max(),
-    )
+    assert_same_response(reduced, theirs.system, z, 1e3 * np.finfo(dtype).eps)
 
 
 def test_diagonal_systems_and_weights_are_taken(rng):

@@ -7,8 +7,6 @@ from hankelcut.lti import (
     Continuous,
     Discrete,
     StateSpace,
-    error_system,
-    h2_norm,
     is_stable,
     parallel,
 )
@@ -16,18 +14,17 @@ from hankelcut.reduction import balanced_truncation, irka
 from hankelcut.reduction.methods._h2_error import ReducedModel
 from hankelcut.reduction.methods.irka import _reflected, _relative_change
 from hankelcut.validation import random_diagonal_system, random_stable_system
-from tests.helpers import DTYPES, TIMES, fields_of, on, unchecked_types
+from tests.helpers import (
+    DTYPES,
+    TIMES,
+    fields_of,
+    h2_error,
+    h2_part,
+    on,
+    unchecked_types,
+)
 
 WIDE = [np.float64, np.complex128]
-
-
-def h2_error(full, reduced):
-    return float(h2_norm(error_system(full, reduced)))
-
-
-def h2_part(system):
-    """H2 norm without the feedthrough."""
-    return float(h2_norm(replace(system, D=np.zeros_like(system.D))))
 
 
 def response(system, point, *, derivative=False):
@@ -46,7 +43,7 @@ def response(system, point, *, derivative=False):
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("dtype", WIDE)
 @pytest.mark.parametrize("channels", [(1, 1), (2, 3)])
-@pytest.mark.parametrize("order", [1, 3, 4])
+@pytest.mark.parametrize("order", [1, 3])
 def test_model_interpolates_at_its_mirror_images(time, dtype, channels, order, rng):
     system = random_stable_system(rng, 9, *channels, time, dtype=dtype)
     result = irka(system, order=order)
@@ -91,8 +88,8 @@ def test_no_nearby_model_is_better(time, rng):
 @pytest.mark.parametrize("dtype", WIDE)
 def test_error_is_never_larger_than_that_of_balanced_truncation(time, dtype, rng):
     better = 0
-    for _ in range(6):
-        n = int(rng.integers(4, 12))
+    for _ in range(5):
+        n = int(rng.integers(4, 10))
         order = int(rng.integers(1, n))
         system = random_stable_system(rng, n, 1, 2, time, dtype=dtype, margin=0.02)
         result, truncated = (
@@ -158,13 +155,13 @@ def test_model_is_that_of_pymor_where_it_converges(reductor, channels, rng):
 # Systems
 
 
-@pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_arrays_stay_what_they_are(xp, time, dtype, rng):
-    full = random_stable_system(rng, 6, 2, 3, time, dtype=dtype)
+def test_arrays_stay_what_they_are(xp, dtype, rng):
+    time = Discrete(0.1)
+    full = random_stable_system(rng, 5, 2, 3, time, dtype=dtype)
     system = on(xp, full)
-    result = irka(system, order=3)
-    assert result.order == result.system.n_states == 3
+    result = irka(system, order=2)
+    assert result.order == result.system.n_states == 2
     assert result.system.time == time
     for ours, theirs in zip(fields_of(result.system), fields_of(system), strict=True):
         assert ours.dtype == theirs.dtype
@@ -335,3 +332,10 @@ def test_changes_of_poles_are_relative_to_their_sizes():
     )
     assert _relative_change(before, after) == pytest.approx(0.02)
     assert _relative_change(after, before) == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize("dtype", WIDE)
+def test_poles_at_zero_are_iterated_without_a_warning(dtype, rng):
+    system = random_stable_system(rng, 4, 2, 2, Discrete(0.1), dtype=dtype)
+    result = irka(replace(system, A=np.zeros_like(system.A)), order=1)
+    np.testing.assert_allclose(result.system.A, 0.0, atol=1e-12)

@@ -84,7 +84,7 @@ def test_estimated_bound_holds(system):
     )
 
 
-@pytest.mark.parametrize("tol", [1e-4, 1e-6, 1e-8])
+@pytest.mark.parametrize("tol", [1e-4, 1e-8])
 def test_bound_of_coarse_factors_counts_what_is_not_computed(tol, system):
     values = low_rank_balanced_truncation(
         system, order=ORDER, tol=tol

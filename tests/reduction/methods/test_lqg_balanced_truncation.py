@@ -1,10 +1,10 @@
-import warnings
+import functools
 
 import numpy as np
 import pytest
 import scipy.linalg
 
-from hankelcut import IllConditionedError, NumericalWarning, UnstableSystemError
+from hankelcut import IllConditionedError, UnstableSystemError
 from hankelcut.lti import (
     Continuous,
     Discrete,
@@ -21,15 +21,12 @@ from hankelcut.lti import (
 from hankelcut.reduction import balanced_truncation, lqg_balanced_truncation
 from hankelcut.validation import random_diagonal_system, random_stable_system
 from tests.exact_riccati import exact_lqg_values
-from tests.helpers import TIMES, on, to_precision
+from tests.helpers import TIMES, adjoint, on, quietly, to_precision
 from tests.reduction.test_published_examples import PRINTED
 
 KINDS = [np.float64, np.complex128]
+reduced_quietly = functools.partial(quietly, method=lqg_balanced_truncation)
 SIZES = (7, 2, 3)
-
-
-def adjoint(M):
-    return M.conj().swapaxes(-1, -2)
 
 
 def unstable_system(rng, time, dtype=np.float64, sizes=SIZES):
@@ -41,13 +38,6 @@ def unstable_system(rng, time, dtype=np.float64, sizes=SIZES):
     system = StateSpace(A, system.B, system.C, system.D, time)
     assert not bool(is_stable(system))
     return system
-
-
-def reduced_quietly(system, **options):
-    """Reduce without the warnings of fixed orders."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NumericalWarning)
-        return lqg_balanced_truncation(system, **options)
 
 
 def coprime_factors(system):

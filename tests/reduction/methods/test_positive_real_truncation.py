@@ -18,7 +18,7 @@ from hankelcut.lti import (
     is_stable,
 )
 from hankelcut.reduction import bounded_real_truncation, positive_real_truncation
-from tests.helpers import DTYPES, TIMES, dense_response, fields_of, on
+from tests.helpers import DTYPES, TIMES, dense_response, fields_of, in_double, on
 
 KINDS = [np.float64, np.complex128]
 N, M = 7, 2
@@ -62,12 +62,6 @@ def least_resistance(system):
     """Smallest eigenvalue of G + G^H over a grid."""
     G = dense_response(system, grid(system.time))
     return float(np.min(np.linalg.eigvalsh(G + G.conj().swapaxes(-1, -2))))
-
-
-def in_double(xp, system):
-    wide = [xp.to_numpy(x) for x in fields_of(system)]
-    kind = complex if any(np.iscomplexobj(x) for x in wide) else float
-    return StateSpace(*(x.astype(kind) for x in wide), system.time)
 
 
 @pytest.mark.parametrize("time", TIMES)

@@ -1,4 +1,6 @@
-"""One host system in states of even size, whose eigenvectors mean something."""
+"""What becomes of one system of NumPy arrays: projected, scaled, or its adjoint."""
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -6,11 +8,25 @@ from hankelcut.lti.systems._unit_scaling import state_units
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.reduction_method import Matrix
 
-__all__ = ["adjoint_system", "evenly_scaled"]
+__all__ = ["adjoint_system", "evenly_scaled", "projected"]
+
+
+def projected(system: StateSpace, T: Matrix, W: Matrix) -> StateSpace:
+    """Project a system onto the states x = T x_r.
+
+    Parameters
+    ----------
+    system : StateSpace
+        System of n states.
+    T, W : (n, r) arrays
+        Projections with W^H T = I.
+    """
+    Wh = W.conj().T
+    return replace(system, A=Wh @ system.A @ T, B=Wh @ system.B, C=system.C @ T)
 
 
 def evenly_scaled(system: StateSpace) -> tuple[StateSpace, Matrix]:
-    """Scale the states of a NumPy system evenly, by powers of two.
+    """Scale the states evenly, by powers of two.
 
     Eigenvectors of a Gramian, and which of its eigenvalues are small, depend on the
     units of the states; in even units they hardly do.

@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 
 from hankelcut.lti import Discrete, StateSpace, frequency_response
-from hankelcut.reduction.balancing.even_scaling import adjoint_system, evenly_scaled
+from hankelcut.reduction.balancing.transformations import (
+    adjoint_system,
+    evenly_scaled,
+    projected,
+)
 from hankelcut.validation import random_stable_system
 from tests.helpers import TIMES
 
@@ -38,3 +42,12 @@ def test_adjoint_swaps_inputs_and_outputs(rng):
         np.conj(np.swapaxes(frequency_response(system, POINTS), -1, -2)),
         rtol=1e-12,
     )
+
+
+def test_projection_is_that_of_the_states(rng):
+    system = random_stable_system(rng, 4, 2, 3)
+    T = np.linalg.qr(rng.standard_normal((4, 4)))[0][:, :2]
+    reduced = projected(system, T, T)
+    np.testing.assert_allclose(reduced.A, T.T @ system.A @ T, rtol=1e-14, atol=1e-14)
+    np.testing.assert_array_equal(reduced.D, system.D)
+    assert (reduced.n_states, reduced.n_inputs, reduced.n_outputs) == (2, 2, 3)
