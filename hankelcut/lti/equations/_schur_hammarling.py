@@ -42,7 +42,7 @@ _ROUNDINGS = 8.0
 # Squares above this number and below its reciprocal have lost nothing, also in float32.
 _SAFE = 1e-25
 # Ranges of states below this size are not asked whether their rows of B are exhausted.
-_SMALLEST_ASKED = 4
+_SMALLEST_ASKED = 12
 
 
 class _Work(NamedTuple):
@@ -183,7 +183,7 @@ def _is_done(work: _Work) -> bool:
     """Whether all rows of B are exhausted; asked where the answer saves work."""
     if work.T.shape[0] < _SMALLEST_ASKED and work.B.shape[1] > 0:
         return False
-    return bool(np.all(_largest_entries(work.B) <= work.noise))
+    return bool((_largest_entries(work.B) <= work.noise).all())
 
 
 def _discrete_nothing(work: _Work) -> _Completion:

@@ -11,6 +11,7 @@ O(n p m) for each of some hundred arcs.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,11 +19,12 @@ from hankelcut.lti.norms._bounded_real_frame import System
 from hankelcut.lti.norms._diagonal_bracket import bracket_on_circle
 from hankelcut.lti.norms._level_set import DenseBracket, gain_at, normalized
 from hankelcut.lti.norms._modal_form import ModalForm, modal_form
+from hankelcut.lti.norms._modal_h2 import h2_of_modes
 from hankelcut.lti.responses._schur_response import boundary
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.time_domain import Continuous
 
-__all__ = ["bracket_modal"]
+__all__ = ["ModalBracket", "bracket_modal"]
 
 _TINY = float(np.finfo(float).tiny)
 # Entries of the response up to which branch and bound is cheaper than level sets.
@@ -41,7 +43,48 @@ _REFINED = 1e-6
 _FLAT = 1e-13
 
 
-def bracket_modal(system: System, rtol: float) -> DenseBracket | None:
+@dataclass(frozen=True, eq=False)
+class ModalBracket:
+    """Bracket of one norm, and the diagonal form that it comes from.
+
+    Parameters
+    ----------
+    bracket : DenseBracket
+        Of the H-infinity norm.
+    form : ModalForm
+        The diagonal form in units in which all entries are about 1.
+    rate, gain : int
+        Exponents: frequencies and gains of the system are 2 to them times those of the
+        form.
+    """
+
+    bracket: DenseBracket
+    form: ModalForm
+    rate: int
+    gain: int
+
+    def h2_norm(self, rtol: float) -> float | None:
+        """H2 norm, or None where it is not proven to be right to a relative error.
+
+        Parameters
+        ----------
+        rtol : float
+            The largest relative error.
+        """
+        # What overflows proves nothing.
+        with np.errstate(over="ignore", invalid="ignore"):
+            norm = h2_of_modes(self.form, rtol)
+        if norm is None:
+            return None
+        # In continuous time, an integral over frequencies.
+        rate = self.rate if isinstance(self.form.time, Continuous) else 0
+        try:
+            return math.ldexp(norm * math.sqrt(1 + rate % 2), self.gain + rate // 2)
+        except OverflowError:
+            return None
+
+
+def bracket_modal(system: System, rtol: float) -> ModalBracket | None:
     """Bracket the H-infinity norm of one system that has a diagonal form.
 
     Parameters
@@ -53,7 +96,7 @@ def bracket_modal(system: System, rtol: float) -> DenseBracket | None:
 
     Returns
     -------
-    DenseBracket or None
+    ModalBracket or None
         None where the diagonal form does not yield a bracket of this width.
     """
     n, entries = system.A.shape[0], system.D.size
@@ -64,20 +107,19 @@ def bracket_modal(system: System, rtol: float) -> DenseBracket | None:
     scaled, rate, gain = normalized(system)
     # What overflows proves nothing.
     with np.errstate(over="ignore", invalid="ignore"):
-        found = _bracket_normalized(scaled, rtol)
-    if found is None:
+        form = modal_form(scaled)
+        found = None if form is None else _bracket_of_form(form, scaled, rtol)
+    if form is None or found is None:
         return None
     lower, upper, frequency = found
     lower, upper = math.ldexp(lower, gain), math.ldexp(upper, gain)
-    return DenseBracket(lower, upper, math.ldexp(frequency, rate))
+    bracket = DenseBracket(lower, upper, math.ldexp(frequency, rate))
+    return ModalBracket(bracket, form, rate, gain)
 
 
-def _bracket_normalized(
-    system: System, rtol: float
+def _bracket_of_form(
+    form: ModalForm, system: System, rtol: float
 ) -> tuple[float, float, float] | None:
-    form = modal_form(system)
-    if form is None:
-        return None
     found = bracket_on_circle(
         _diagonal_system(form),
         (1 - 4 * _SHARE) * rtol,

@@ -14,8 +14,8 @@ form: the system is stable if and only if the diagonal one is. States that are n
 coupled, as those of the two parts of an error system, are taken apart first.
 
 **Numerical aspects.** The residuals are evaluated in working precision; the bound
-contains the rounding of every product, a multiple of that of the magnitudes, and
-what a map of the poles to the unit circle rounds.
+contains the rounding of every product, a multiple of that of the magnitudes, and that
+of the logarithms of discrete poles.
 """
 
 import math
@@ -40,8 +40,8 @@ _PER_TERM, _PER_COMPLEX_TERM = 0.5 * _EPS, 1.5 * _EPS
 # The bounds themselves are rounded, and then enlarged by this.
 _OUTWARDS = 1 + 1e-6
 _CONVERGENT = 0.5
-# Rounding of a pole of size 1 that is mapped to the unit circle and to its logarithm.
-_MAPPED = 32 * _EPS
+# Rounding of a pole of size 1 at most that is given by its logarithm.
+_LOGARITHM = 32 * _EPS
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,8 @@ class ModalForm:
         The other matrices.
     distance : float
         Bound of the distance of the responses in the spectral norm, at every frequency.
+    h2_distance : float
+        Bound of their distance in the H2 norm.
     time : Continuous or Discrete
         The time domain.
     """
@@ -65,6 +67,7 @@ class ModalForm:
     C: Matrix
     D: Matrix
     distance: float
+    h2_distance: float
     time: TimeDomain
 
     def gains(self, frequencies: Matrix) -> Matrix:
@@ -118,8 +121,8 @@ class _Modes:
         inverse_error = np.abs(W @ V - np.eye(k)) + _rounding(k, W, V) * overlap
         return cls(states, poles, V, W, inverse_error, np.abs(W) @ residual)
 
-    def distance(self, system: System, scale: float) -> float:
-        """Bound of the distance of the responses; infinite where none is proven."""
+    def distances(self, system: System) -> tuple[float, float]:
+        """Bounds of the distances of the responses; infinite where none is proven."""
         inputs, outputs = _channels(system, self.states)
         k, W, V = self.poles.shape[1], self.left, self.right
         lost_b = _rounding(k, W, inputs) * _norms(np.abs(W) @ np.abs(inputs), 2) + _TINY
@@ -127,20 +130,23 @@ class _Modes:
             _rounding(k, outputs, V) * _norms(np.abs(outputs) @ np.abs(V), 1) + _TINY
         )
         b, c = _norms(W @ inputs, 2) + lost_b, _norms(outputs @ V, 1) + lost_c
-        margins, moved, gained = _mapped(self.poles, system.time, scale)
+        margins, energies, moved = _boundary(self.poles, system.time)
         if not np.all(margins > 0):
-            return math.inf
-        delta = self.residual + np.abs(W) @ (np.abs(V) * moved[:, None, :])
+            return math.inf, math.inf
+        delta = self.residual + moved * (np.abs(W) @ np.abs(V))
         delta = _OUTWARDS * (self.inverse_error + delta / margins[:, None, :])
         # |x| <= b + |Delta| |x| bounds the states x = (I + Delta)^-1 W B from above.
         contraction = float(np.max(np.sum(delta, axis=2)))
         if not contraction < _CONVERGENT:
-            return math.inf
+            return math.inf, math.inf
         changed = _times(delta, b)
         excess = np.max(changed, axis=1, keepdims=True) / (1 - contraction)
         changed = _times(delta, b + excess)
         terms = c * changed + c * lost_b + lost_c * b
-        return _OUTWARDS * float(np.sum((terms + gained * b * c) / margins))
+        return (
+            _OUTWARDS * float(np.sum(terms / margins)),
+            _OUTWARDS * float(np.sum(terms * np.sqrt(energies))),
+        )
 
 
 def modal_form(system: System) -> ModalForm | None:
@@ -162,11 +168,11 @@ def modal_form(system: System) -> ModalForm | None:
         poles[part.states] = part.poles
         B[part.states] = part.left @ inputs
         C[:, part.states] = np.moveaxis(outputs @ part.right, 1, 0)
-    scale = float(np.exp(np.mean(np.log(np.maximum(np.abs(poles), _TINY)))))
-    distance = sum(part.distance(system, scale) for part in parts)
+    bounds = [part.distances(system) for part in parts]
+    distance, h2_distance = (sum(ends) for ends in zip(*bounds, strict=True))
     if not math.isfinite(distance):
         return None
-    return ModalForm(poles, B, C, system.D, distance, system.time)
+    return ModalForm(poles, B, C, system.D, distance, h2_distance, system.time)
 
 
 def _uncoupled(A: Matrix) -> list[Matrix]:
@@ -186,22 +192,16 @@ def _channels(system: System, states: Matrix) -> tuple[Matrix, Matrix]:
     return system.B[states], np.moveaxis(system.C[:, states], 0, 1)
 
 
-def _mapped(
-    poles: Matrix, time: TimeDomain, scale: float
-) -> tuple[Matrix, Matrix, Matrix]:
-    """Distances from the boundary, and what mapping moves poles and gains by.
+def _boundary(poles: Matrix, time: TimeDomain) -> tuple[Matrix, Matrix, float]:
+    """Distances from the boundary, energies of the modes, and what logarithms move.
 
-    Continuous poles are mapped by :math:`z = (a + p)/(a - p)`, a the scale; a rounding
-    of z, whose logarithm is right to its own size, moves p by :math:`|a - p|^2/(2a)`
-    times it.
+    The energy of a mode is the mean square of its resolvent on the boundary.
     """
-    if not isinstance(time, Continuous):
-        moved = np.full(poles.shape, _MAPPED)
-        return 1 - np.abs(poles) - 2 * moved, moved, 0 * moved
-    away = np.abs(scale - poles)
-    rounding = _MAPPED * np.minimum(1, 2 * np.abs(poles) / scale)
-    moved = rounding * away * (away / (2 * scale))
-    return -np.real(poles) - moved, moved, 3 * moved / away
+    if isinstance(time, Continuous):
+        margins = -np.real(poles)
+        return margins, 1 / (2 * np.maximum(margins, _TINY)), 0.0
+    margins = 1 - np.abs(poles) - 2 * _LOGARITHM
+    return margins, 1 / np.maximum(margins, _TINY), _LOGARITHM
 
 
 def _rounding(terms: int, first: Matrix, second: Matrix) -> float:

@@ -2,34 +2,22 @@
 
 import math
 import warnings
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 
 from hankelcut import _array
-from hankelcut._errors import (
-    IllConditionedError,
-    InvalidSystemError,
-    NumericalWarning,
-)
-from hankelcut._parallel import map_in_threads, one_blas_thread
+from hankelcut._errors import IllConditionedError, NumericalWarning
 from hankelcut._typing import Array, Namespace
 from hankelcut.lti.gramians.gramian_factors import require_solvable
-from hankelcut.lti.norms._bounded_real_frame import System
+from hankelcut.lti.norms._dense_norms import dense_norms, require_width
 from hankelcut.lti.norms._diagonal_bracket import bracket_diagonal
-from hankelcut.lti.norms._level_set import DenseBracket, bracket_dense
-from hankelcut.lti.norms._modal_bracket import bracket_modal
-from hankelcut.lti.structure.stability import require_stable
+from hankelcut.lti.norms._level_set import DenseBracket
 from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 
-__all__ = ["HinfBracket", "hinf_norm"]
-
-# Up to this many states a second BLAS thread gains little, and beside busy cores costs
-# twenty times as much: 2 s became 40 s.
-_ONE_THREAD = 256
+__all__ = ["HinfBracket", "bracket_of_items", "hinf_norm"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,31 +104,65 @@ def hinf_norm(
     >>> bool(norm.upper <= 1.000001 * norm.lower)
     True
     """
-    if not rtol > 0:
-        msg = f"hinf_norm: got rtol={rtol!r}, need a positive number"
-        raise InvalidSystemError(msg)
     require_dense_or_diagonal("hinf_norm", system)
-    xp, dtype = _array.namespace(system.B), _array.real_dtype(system.B)
-    if isinstance(system, DiagonalStateSpace):
-        require_solvable("hinf_norm", system)
-        certified = True
-        lower, upper, frequency = bracket_diagonal(system, rtol)
-    else:
-        matrices = {"A": system.A, "B": system.B, "C": system.C, "D": system.D}
-        _array.require_finite("hinf_norm", **matrices)
-        items = _bracket_items(system, rtol)
-        _warn_if_wide(system, items, rtol)
-        certified = all(item.certified for item in items)
-        lower, upper, frequency = (
-            xp.asarray(np.reshape(np.array(values, dtype=float), system.batch_shape))
-            for values in (
-                [item.lower for item in items],
-                [item.upper for item in items],
-                [item.frequency for item in items],
-            )
+    if isinstance(system, StateSpace):
+        items = dense_norms("hinf_norm", system, rtol)
+        return bracket_of_items(system, [item.bracket for item in items], rtol)
+    require_width("hinf_norm", rtol)
+    require_solvable("hinf_norm", system)
+    return _in_precision(system, *bracket_diagonal(system, rtol), certified=True)
+
+
+def bracket_of_items(
+    system: StateSpace, items: list[DenseBracket], rtol: float
+) -> HinfBracket:
+    """Return the brackets of a stack of dense systems in its arrays.
+
+    Parameters
+    ----------
+    system : StateSpace
+        The systems.
+    items : list of DenseBracket
+        Their brackets.
+    rtol : float
+        The width that was wanted.
+
+    Raises
+    ------
+    IllConditionedError
+        If the norm of a system in single precision leaves its range.
+
+    Warns
+    -----
+    NumericalWarning
+        If a bracket is wider.
+    """
+    _warn_if_wide(system, items, rtol)
+    xp = _array.namespace(system.B)
+    lower, upper, frequency = (
+        xp.asarray(np.reshape(np.array(values, dtype=float), system.batch_shape))
+        for values in (
+            [item.lower for item in items],
+            [item.upper for item in items],
+            [item.frequency for item in items],
         )
+    )
+    certified = all(item.certified for item in items)
+    return _in_precision(system, lower, upper, frequency, certified=certified)
+
+
+def _in_precision(
+    system: StateSpace | DiagonalStateSpace,
+    lower: Array,
+    upper: Array,
+    frequency: Array,
+    *,
+    certified: bool,
+) -> HinfBracket:
+    """Return brackets that were computed in double precision in that of a system."""
+    xp, dtype = _array.namespace(system.B), _array.real_dtype(system.B)
     if dtype == xp.float32:
-        # The ends were computed in double precision and must not be rounded inwards.
+        # The ends must not be rounded inwards.
         outwards = _array.eps(system.B)
         lower, upper = lower * (1 - outwards), upper * (1 + outwards)
         _require_range(xp, lower)
@@ -162,30 +184,6 @@ def _require_range(xp: Namespace, lower: Array) -> None:
         raise IllConditionedError(msg)
 
 
-def _bracket_items(system: StateSpace, rtol: float) -> list[DenseBracket]:
-    """Bracket each item, by its diagonal form or else by level sets."""
-    wide = np.complex128 if _array.is_complex(system.A) else np.float64
-    A, B, C, D = (
-        _array.to_numpy(matrix).astype(wide)
-        for matrix in (system.A, system.B, system.C, system.D)
-    )
-    items = [
-        System(A[index], B[index], C[index], D[index], system.time)
-        for index in _array.batch_indices(system)
-    ]
-    threads = nullcontext() if system.n_states > _ONE_THREAD else one_blas_thread()
-    with threads:
-        found = map_in_threads(lambda item: bracket_modal(item, rtol), items)
-        if None in found:
-            # A system with a bracket is proven stable by it.
-            require_stable("hinf_norm", system)
-        rest = [
-            item for item, bracket in zip(items, found, strict=True) if bracket is None
-        ]
-        others = iter(map_in_threads(lambda item: bracket_dense(item, rtol), rest))
-    return [bracket or next(others) for bracket in found]
-
-
 def _warn_if_wide(system: StateSpace, items: list[DenseBracket], rtol: float) -> None:
     indices = _array.batch_indices(system)
     for index, item in zip(indices, items, strict=True):
@@ -199,4 +197,4 @@ def _warn_if_wide(system: StateSpace, items: list[DenseBracket], rtol: float) ->
             f"the relative width {width:.2g}, more than rtol={rtol:g}; it is valid, "
             f"its upper end {kind}"
         )
-        warnings.warn(msg, NumericalWarning, stacklevel=3)
+        warnings.warn(msg, NumericalWarning, stacklevel=4)

@@ -46,7 +46,7 @@ both_routes = pytest.mark.usefixtures("route")
 def route(request, monkeypatch):
     """Both ways to the norm of a dense system; the first may leave it to the second."""
     if request.param == "level sets":
-        module = importlib.import_module("hankelcut.lti.norms.hinf_norm")
+        module = importlib.import_module("hankelcut.lti.norms._dense_norms")
         monkeypatch.setattr(module, "bracket_modal", lambda system, rtol: None)
 
 
@@ -237,8 +237,7 @@ def test_states_that_are_not_reached_or_not_seen(D):
 
 @both_routes
 @pytest.mark.parametrize("time", TIMES)
-@pytest.mark.parametrize("n", [4, 21, 60])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(("n", "seed"), [(4, 0), (21, 1), (60, 0)])
 def test_norm_is_that_of_slycot(time, n, seed):
     system = random_stable_system(np.random.default_rng(seed), n, 2, 3, time)
     expected, where = slycot_norm(system)
@@ -264,7 +263,7 @@ def test_norm_of_light_damping_is_that_of_slycot(time, damping, rng):
 @both_routes
 @pytest.mark.parametrize("time", TIMES)
 @pytest.mark.parametrize("dtype", DOUBLES)
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_bracket_agrees_with_that_of_the_diagonal_form(time, dtype, seed):
     rng = np.random.default_rng(seed)
     system = random_stable_system(rng, 9, 2, 3, time, dtype=dtype, margin=1e-3)

@@ -127,7 +127,7 @@ def test_defective_systems_have_no_bracket(time, rng):
 @pytest.mark.parametrize("rtol", [0.01, 1e-6])
 def test_bracket_is_that_of_the_diagonal_system(time, dtype, rtol, rng):
     system = random_stable_system(rng, 9, 2, 3, time, dtype=dtype, margin=1e-3)
-    ours = bracket_modal(matrices_of(system), rtol)
+    ours = bracket_modal(matrices_of(system), rtol).bracket
     assert ours.certified
     assert ours.closed
     assert ours.lower <= ours.upper <= (1 + rtol) * ours.lower
