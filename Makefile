@@ -11,11 +11,11 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST     := $(ONE_THREAD) $(BIN)/pytest --numprocesses 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-quick test test-all lint format types bench conformance docs clean
+.PHONY: help demo demo-quick test test-all lint format types bench conformance mutation-study docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
-	| awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
+	| awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -56,6 +56,9 @@ bench: $(STAMP) ## run every script in benchmarks/
 
 conformance: $(STAMP) ## compare every method with its oracles; writes docs/conformance.md
 	$(ONE_THREAD) $(BIN)/python -m tests.conformance
+
+mutation-study: $(STAMP) ## count which seeded defects the checks catch; writes docs/validation.md
+	$(ONE_THREAD) $(BIN)/python benchmarks/mutation_study.py
 
 docs: $(STAMP) ## build the documentation into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build

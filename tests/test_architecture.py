@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "lti": BASE,
     "reduction": BASE | {"lti"},
     "adapters": CORE,
-    "validation": CORE,
+    "validation": CORE | {"adapters"},
     "plotting": CORE,
     "reports": CORE | {"plotting"},
     "nn": {"_errors"},
@@ -37,6 +37,8 @@ MAY_IMPORT = {
     "": CORE | {"adapters", "nn", "validation"},  # hankelcut/__init__.py
 }
 MAY_IMPORT_TORCH = {"adapters", "nn", "experiments", "cli"}
+# Layers that import torch, and what needs it, in functions only.
+MAY_IMPORT_TORCH_LATE = {"validation"}
 # Modules beside the Schur kernels that call SciPy, each with its reason.
 MAY_IMPORT_SCIPY = {
     "lti.exchange._mat5": "MAT-files hold sparse matrices",
@@ -80,9 +82,12 @@ class Module:
 
 def _import_time_nodes(node: ast.AST) -> Iterator[ast.AST]:
     for child in ast.iter_child_nodes(node):
-        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            yield child
-            yield from _import_time_nodes(child)
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            child = ast.Module(child.orelse)
+        yield child
+        yield from _import_time_nodes(child)
 
 
 def _read_modules() -> list[Module]:
@@ -109,7 +114,9 @@ def torch_breaches(module: Module) -> list[str]:
     """Imports of torch outside the layers that are about torch."""
     if module.layer in MAY_IMPORT_TORCH:
         return []
-    return [name for name in module.imports() if name.split(".")[0] == "torch"]
+    late = module.layer in MAY_IMPORT_TORCH_LATE
+    found = re.compile(rf"(torch|{PACKAGE}\.adapters)\b" if late else r"torch\b")
+    return [name for name in module.imports(at_import_time=late) if found.match(name)]
 
 
 def scipy_breaches(module: Module) -> list[str]:
@@ -180,10 +187,16 @@ OFFENDERS = [
     (layer_breaches, "lti.x", "from hankelcut.reduction.y import z"),
     (layer_breaches, "lti.x", "from hankelcut import reduction"),
     (layer_breaches, "reduction.x", "def f():\n    import hankelcut.adapters.lru"),
-    (layer_breaches, "validation", "from hankelcut import adapters"),
+    (layer_breaches, "validation", "from hankelcut import experiments"),
     (layer_breaches, "nn.x", "from hankelcut import _array"),
     (torch_breaches, "lti.x", "def f():\n    import torch"),
     (torch_breaches, "validation.x", "from torch import nn"),
+    (torch_breaches, "validation.x", "from hankelcut.adapters import Adapter"),
+    (
+        torch_breaches,
+        "validation.x",
+        "if TYPE_CHECKING:\n    x = 1\nelse:\n    import torch",
+    ),
     (scipy_breaches, "lti.lyapunov", "from scipy import linalg"),
     (optional_breaches, "lti.x", "try:\n    import slycot\nfinally:\n    pass"),
     (optional_breaches, "lti.x", "class A:\n    from pymor.models import iosys"),

@@ -1,4 +1,4 @@
-"""The command line: `hankelcut reduce`, `analyze`, `compare`, `demo` and `train`."""
+"""The command line: what `hankelcut --help` lists."""
 
 import sys
 import warnings
@@ -13,6 +13,7 @@ from hankelcut.cli.comparison import compare
 from hankelcut.cli.console import print_error, print_warning
 from hankelcut.cli.reduction import reduce
 from hankelcut.cli.training import demo, train
+from hankelcut.cli.validation import validate
 from hankelcut.reduction.comparison import METHODS
 
 __all__ = ["app", "main"]
@@ -32,6 +33,7 @@ for _command, _epilog in (
     (reduce, _METHODS),
     (analyze, None),
     (compare, _METHODS),
+    (validate, None),
     (demo, None),
     (train, None),
 ):

@@ -7,7 +7,7 @@ import pytest
 
 from hankelcut.reduction.comparison import METHODS
 
-COMMANDS = ["analyze", "compare", "demo", "reduce", "train"]
+COMMANDS = ["analyze", "compare", "demo", "reduce", "train", "validate"]
 
 
 def test_help_needs_no_torch_and_names_every_command() -> None:
@@ -35,6 +35,7 @@ def test_help_needs_no_torch_and_names_every_command() -> None:
         ),
         ("analyze", ["--tolerances", "--json"], "hankelcut analyze plant.mat"),
         ("compare", ["--methods", "--json"], "--order 8 --order 16"),
+        ("validate", ["--peer", "--rtol", "--json"], "--peer slycot --rtol 1e-8"),
     ],
 )
 def test_help_has_options_and_examples(call, command, options, example) -> None:
@@ -43,7 +44,7 @@ def test_help_has_options_and_examples(call, command, options, example) -> None:
     assert example in " ".join(out.split())
     for option in options:
         assert option in out
-    if command != "analyze":
+    if command in ("reduce", "compare"):
         assert all(method in " ".join(out.split()) for method in METHODS)
 
 

@@ -1,4 +1,4 @@
-"""Properties that every correct reduction has, checked with numbers in the message."""
+"""What balanced truncation promises, checked on one result."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from hankelcut import _array
-from hankelcut._errors import HankelcutError
 from hankelcut.lti.gramians.hankel_singular_values import hankel_singular_values
 from hankelcut.lti.norms.hinf_norm import hinf_norm
 from hankelcut.lti.responses.peak_gain import peak_gain
@@ -15,12 +14,12 @@ from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.result import ReductionResult, storage_tolerance
+from hankelcut.validation.invariants.violation import (
+    InvariantViolationError,
+    constructor,
+)
 
-__all__ = ["InvariantViolationError", "check_hankel_bounds", "constructor"]
-
-
-class InvariantViolationError(HankelcutError, AssertionError):
-    """A property that must hold does not; the message rebuilds the system."""
+__all__ = ["check_hankel_bounds"]
 
 
 @dataclass(frozen=True)
@@ -78,33 +77,6 @@ def check_hankel_bounds(
         _check_form(item)
         _check_values(item)
         _check_error(item)
-
-
-def constructor(system: StateSpace | DiagonalStateSpace) -> str:
-    """Python source that rebuilds a system exactly, with ``np`` and ``hc`` imported.
-
-    Parameters
-    ----------
-    system : StateSpace or DiagonalStateSpace
-        The system, of any array library in host memory.
-    """
-    diagonal = isinstance(system, DiagonalStateSpace)
-    names = ("exponents" if diagonal else "A", "B", "C", "D")
-    arguments = [_array_source(getattr(system, name)) for name in names]
-    arguments.append(f"time=hc.{system.time!r}")
-    if isinstance(system, DiagonalStateSpace):
-        arguments.append(f"readout={system.readout!r}")
-    inner = "".join(f"    {argument},\n" for argument in arguments)
-    return f"hc.{type(system).__name__}(\n{inner})"
-
-
-def _array_source(array: Any) -> str:
-    values = _array.to_numpy(array)
-    rows = repr(values.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
-    dtype = values.dtype.name
-    if values.size:
-        return f"np.array({rows}, dtype=np.{dtype})"
-    return f"np.zeros({values.shape}, dtype=np.{dtype})"
 
 
 def _check_form(item: _Item) -> None:

@@ -118,7 +118,7 @@ def test_wrong_results_are_caught(kind, reduced):
 def test_impossibly_small_errors_are_caught(reduced, monkeypatch):
     # No model of that order comes closer: only a wrong measurement could say so.
     system, result = reduced
-    module = importlib.import_module("hankelcut.validation.invariants")
+    module = importlib.import_module("hankelcut.validation.invariants.hankel_bounds")
 
     def measured(of):
         values = hankel_singular_values(of)

@@ -1,0 +1,240 @@
+"""One check of somebody's function: what it is called with, and how it is run."""
+
+import importlib
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hankelcut._errors import MissingDependencyError
+from hankelcut.validation.invariants.violation import InvariantViolationError, Property
+
+__all__ = ["DEFAULT_EXAMPLES", "BoundCheck", "Check", "call", "run_check", "selected"]
+
+DEFAULT_EXAMPLES = 100
+# Examples that are tried after the first failure, to find a smaller one.
+_MOST_ATTEMPTS = 300
+
+
+@dataclass(frozen=True)
+class Check:
+    """One property of a kind of functions, and the systems it is tried on.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the registry.
+    function : callable
+        Given the subject and an example, calls the subject's function and checks.
+    examples : callable
+        Of the subject, the hypothesis strategy of examples.
+    summary : str
+        What must hold, in one line.
+    usual_cause : str
+        What is wrong with most functions that fail it.
+    """
+
+    name: str
+    function: Callable[[Any, Any], None]
+    examples: Callable[[Any], Any]
+    summary: str
+    usual_cause: str
+
+
+@dataclass(frozen=True)
+class BoundCheck:
+    """A check with the function that it is to try: call it to run it.
+
+    Parameters
+    ----------
+    check : Check
+        The check.
+    subject : object
+        The function, as its kind of checks calls it.
+    max_examples : int
+        Number of examples.
+    seed : int, optional
+        Start of the random numbers; always the same ones by default.
+    """
+
+    check: Check
+    subject: Any
+    max_examples: int = DEFAULT_EXAMPLES
+    seed: int | None = None
+
+    def __call__(self) -> None:
+        """Run the check; raise `InvariantViolationError` when it fails."""
+        __tracebackhide__ = True
+        run_check(
+            self.check, self.subject, max_examples=self.max_examples, seed=self.seed
+        )
+
+
+def call(function: Callable[[], Any], check: str, case: Mapping[str, Any]) -> Any:
+    """Call somebody's function; any error of it is a violation with its case.
+
+    Parameters
+    ----------
+    function : callable
+        The call, without arguments. Its warnings are not shown.
+    check : str
+        Name of the check, for the message.
+    case : mapping
+        What it was called with.
+
+    Raises
+    ------
+    InvariantViolationError
+        If it raises; the error itself is the cause.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function()
+    except InvariantViolationError:
+        raise
+    except Exception as error:  # whatever somebody's function raises is a finding
+        if type(error).__module__.partition(".")[0] == "hypothesis":
+            raise
+        prop = Property(check, "it works for every system of these checks")
+        fact = f"the function raised {type(error).__name__}: {error}"
+        raise prop.violation(fact, case) from error
+
+
+def run_check(
+    check: Check,
+    subject: Any,
+    *,
+    max_examples: int = DEFAULT_EXAMPLES,
+    seed: int | None = None,
+) -> None:
+    """Try a check on many examples, and raise for the smallest that fails.
+
+    Parameters
+    ----------
+    check : Check
+        The check.
+    subject : object
+        The function, as its kind of checks calls it.
+    max_examples : int
+        Number of examples.
+    seed : int, optional
+        Start of the random numbers; always the same ones by default.
+
+    Raises
+    ------
+    InvariantViolationError
+        If an example fails: the message has its shrunk system.
+    MissingDependencyError
+        If hypothesis is not installed.
+    """
+    __tracebackhide__ = True
+    hypothesis = _hypothesis()
+    phases = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
+
+    shrinking = _Shrinking()
+
+    def examine(example: Any) -> None:
+        shrinking.examine(lambda: check.function(subject, example))
+
+    test = hypothesis.settings(
+        max_examples=max_examples,
+        deadline=None,
+        database=None,
+        derandomize=seed is None,
+        phases=phases,
+        suppress_health_check=list(hypothesis.HealthCheck),
+        report_multiple_bugs=False,
+        print_blob=False,
+    )(hypothesis.given(check.examples(subject))(examine))
+    if seed is not None:
+        test = hypothesis.seed(seed)(test)
+    failure = shrinking.run(test, hypothesis)
+    if failure is not None:
+        lines = [f"{subject.name} fails the check {check.name!r}: {check.summary}"]
+        lines += [str(failure), f"usual cause: {check.usual_cause}"]
+        # Without the frames of hypothesis, which say nothing about the function.
+        raise InvariantViolationError("\n".join(lines)) from failure.__cause__
+
+
+def selected(
+    registry: Mapping[str, Check],
+    groups: Mapping[str, tuple[str, ...]],
+    checks: str | Iterable[str],
+    caller: str,
+) -> list[Check]:
+    """Return checks by their names and those of groups, each once.
+
+    Parameters
+    ----------
+    registry, groups : mapping
+        All checks, and the names in each group.
+    checks : str or iterable of str
+        Names of either kind.
+    caller : str
+        Name of the public function, for the message.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+    """
+    names: dict[str, None] = {}
+    for name in [checks] if isinstance(checks, str) else checks:
+        if name not in registry and name not in groups:
+            known = ", ".join([*groups, *registry])
+            msg = f"{caller}: got check {name!r}, need one of {known}"
+            raise ValueError(msg)
+        names.update(dict.fromkeys(groups.get(name, (name,))))
+    return [registry[name] for name in names]
+
+
+class _EnoughError(BaseException):
+    """Ends the search for a smaller example; no `Exception`, which would be tried."""
+
+
+@dataclass
+class _Shrinking:
+    """The search for a small example, after so many attempts ended."""
+
+    smallest: InvariantViolationError | None = None
+    attempts: int = 0
+
+    def examine(self, check: Callable[[], None]) -> None:
+        """Check one example, and remember the failure with the shortest message."""
+        if self.smallest is not None:
+            self.attempts += 1
+            if self.attempts > _MOST_ATTEMPTS:
+                raise _EnoughError
+        try:
+            check()
+        except InvariantViolationError as error:
+            if self.smallest is None or len(str(error)) <= len(str(self.smallest)):
+                self.smallest = error
+            raise
+
+    def run(
+        self, test: Callable[[], None], hypothesis: Any
+    ) -> InvariantViolationError | None:
+        """Run a hypothesis test; return the failure with the smallest example."""
+        try:
+            test()
+        except (InvariantViolationError, _EnoughError):
+            return self.smallest
+        except hypothesis.errors.Flaky as error:
+            fact = "the same example failed once and passed once: the function is not "
+            failure = InvariantViolationError(fact + "deterministic")
+            failure.__cause__ = error
+            return failure
+        return None
+
+
+def _hypothesis() -> Any:
+    try:
+        return importlib.import_module("hypothesis")
+    except ImportError as error:
+        msg = (
+            "the checks of hankelcut.validation need hypothesis, which is not "
+            "installed; pip install 'hankelcut[validation]'"
+        )
+        raise MissingDependencyError(msg) from error

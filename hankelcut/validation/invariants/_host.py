@@ -1,0 +1,72 @@
+"""What is checked, as NumPy arrays in double precision, and plain reference values."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from hankelcut import _array
+from hankelcut.lti.gramians.hankel_singular_values import hankel_singular_values
+from hankelcut.lti.systems.conversions import detached, to_dense
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.state_space import StateSpace
+from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
+
+__all__ = [
+    "Matrix",
+    "System",
+    "gramians",
+    "host",
+    "host_array",
+    "lyapunov_operator",
+    "precision",
+    "spectrum",
+]
+
+Matrix: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+System: TypeAlias = StateSpace | DiagonalStateSpace
+
+
+def host_array(values: Any) -> Matrix:
+    """Return an array of any library, or a sequence, as NumPy in double precision."""
+    if not isinstance(values, np.ndarray):
+        _, (values,) = _array.as_arrays([values])
+        values = _array.to_numpy(_array.detach(values))
+    wide = np.complex128 if np.iscomplexobj(values) else np.float64
+    return np.asarray(values, dtype=wide)
+
+
+def host(system: System) -> StateSpace:
+    """Return one system as a dense one of NumPy arrays in double precision."""
+    dense = to_dense(detached(system))
+    A, B, C, D = (host_array(getattr(dense, name)) for name in "ABCD")
+    return StateSpace(A, B, C, D, dense.time)
+
+
+def precision(*systems: System) -> float:
+    """Machine epsilon of the coarsest dtype of several systems."""
+    return max(_array.eps(system.B) for system in systems)
+
+
+def spectrum(system: StateSpace) -> Matrix:
+    """Hankel singular values of a NumPy system, as NumPy."""
+    return np.asarray(hankel_singular_values(system), dtype=float)
+
+
+def lyapunov_operator(A: Matrix, time: TimeDomain) -> Matrix:
+    """Matrix of X -> A X + X A^H, or X -> A X A^H - X, on the rows of X in a row."""
+    identity = np.eye(A.shape[0])
+    if isinstance(time, Continuous):
+        return np.asarray(np.kron(A, identity) + np.kron(identity, A.conj()))
+    return np.asarray(np.kron(A, A.conj()) - np.eye(A.size))
+
+
+def gramians(system: StateSpace) -> tuple[Matrix, Matrix]:
+    """Both Gramians by Kronecker products: slow, and without any factorization."""
+    A, shape = system.A, system.A.shape
+    P, Q = (
+        np.linalg.solve(
+            lyapunov_operator(matrix, system.time), -(right @ right.conj().T).ravel()
+        ).reshape(shape)
+        for matrix, right in ((A, system.B), (A.conj().T, system.C.conj().T))
+    )
+    return P, Q

@@ -1,0 +1,256 @@
+"""Changes of a system that leave a quantity of it as it is, or scale it.
+
+The quantity is anything that depends on the transfer function alone: Hankel singular
+values, or a norm. It is given as a function of a system, and compared by its squares,
+which are what Gramians determine to full precision.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from hankelcut.lti.systems.conversions import to_dense
+from hankelcut.lti.systems.interconnection import append
+from hankelcut.lti.systems.state_space import StateSpace
+from hankelcut.validation.invariants._host import Matrix, host_array
+from hankelcut.validation.invariants.violation import Property
+
+__all__ = [
+    "check_direct_sum",
+    "check_duality",
+    "check_padding",
+    "check_scaling",
+    "check_similarity",
+    "check_unitary_invariance",
+]
+
+Quantity = Callable[[StateSpace], Any]
+"""Of a system, a number or an array."""
+
+# Of the square of the largest value: Gramians of condition 1e5 lose five digits.
+_RTOL = 1e-10
+
+
+def check_similarity(
+    system: StateSpace, quantity: Quantity, T: Any, *, rtol: float = _RTOL
+) -> None:
+    r"""Check that a change of the states' basis changes nothing.
+
+    Parameters
+    ----------
+    system : StateSpace
+        A stable NumPy system.
+    quantity : callable
+        Of a system, its Hankel singular values or a norm.
+    T : (n, n) array
+        New basis: :math:`x = T z`.
+    rtol : float
+        Allowed change of the squares, relative to the largest, times the condition
+        number of T.
+
+    Raises
+    ------
+    InvariantViolationError
+        If the quantity changes by more.
+    """
+    T = host_array(T)
+    inverse = np.linalg.inv(T)
+    other = replace(
+        system, A=inverse @ system.A @ T, B=inverse @ system.B, C=system.C @ T
+    )
+    prop = Property("check_similarity", "invariance under similarity, Moore 1981")
+    allowed = rtol * float(np.linalg.cond(T)) if T.size else rtol
+    case = {"system": system, "T": T}
+    _compare(prop, "T^-1 A T, T^-1 B, C T", quantity, system, other, allowed, case)
+
+
+def check_duality(
+    system: StateSpace, quantity: Quantity, *, rtol: float = _RTOL
+) -> None:
+    r"""Check that the dual system :math:`(A^H, C^H, B^H, D^H)` has the same values.
+
+    Parameters
+    ----------
+    system : StateSpace
+        A stable NumPy system.
+    quantity : callable
+        Of a system, its Hankel singular values or a norm.
+    rtol : float
+        Allowed change of the squares, relative to the largest.
+
+    Raises
+    ------
+    InvariantViolationError
+        If the quantity changes by more: for complex systems, look for a plain transpose
+        where an adjoint is needed.
+    """
+    A, B, C, D = (getattr(system, name).conj().T for name in "ABCD")
+    prop = Property("check_duality", "duality of P and Q, Kalman 1960, Moore 1981")
+    dual = StateSpace(A, C, B, D, system.time)
+    _compare(prop, "the dual", quantity, system, dual, rtol, {"system": system})
+
+
+def check_scaling(
+    system: StateSpace,
+    quantity: Quantity,
+    *,
+    inputs: int,
+    outputs: int,
+    rtol: float = _RTOL,
+) -> None:
+    r"""Check that :math:`2^i B, 2^o C, 2^{i+o} D` has values times :math:`2^{i+o}`.
+
+    Parameters
+    ----------
+    system : StateSpace
+        A stable NumPy system.
+    quantity : callable
+        Of a system, its Hankel singular values or a norm.
+    inputs, outputs : int
+        The exponents i and o.
+    rtol : float
+        Allowed change of the squares, relative to the largest.
+
+    Raises
+    ------
+    InvariantViolationError
+        If the quantity changes otherwise: look for tolerances that are absolute
+        numbers, for jitter added to Gramians, and for products that underflow.
+    """
+    i, o = float(2.0**inputs), float(2.0**outputs)
+    scaled = replace(system, B=i * system.B, C=o * system.C, D=(i * o) * system.D)
+    prop = Property("check_scaling", "the transfer function is linear in B, C and D")
+
+    def unscaled(of: StateSpace) -> Any:
+        values = host_array(quantity(of))
+        return values / (i * o) if of is scaled else values
+
+    case = {"system": system, "inputs": inputs, "outputs": outputs}
+    what = f"2^{inputs} B, 2^{outputs} C"
+    _compare(prop, what, unscaled, system, scaled, rtol, case)
+
+
+def check_unitary_invariance(
+    system: StateSpace, quantity: Quantity, U: Any, V: Any, *, rtol: float = _RTOL
+) -> None:
+    r"""Check that unitary matrices at the inputs and outputs change nothing.
+
+    Parameters
+    ----------
+    system : StateSpace
+        A stable NumPy system.
+    quantity : callable
+        Of a system, its Hankel singular values or a norm.
+    U : (m, m) array
+        Unitary: the inputs become :math:`u = U v`.
+    V : (p, p) array
+        Unitary: the outputs become :math:`V y`.
+    rtol : float
+        Allowed change of the squares, relative to the largest.
+
+    Raises
+    ------
+    InvariantViolationError
+        If the quantity changes by more.
+    """
+    U, V = host_array(U), host_array(V)
+    turned = replace(system, B=system.B @ U, C=V @ system.C, D=V @ system.D @ U)
+    prop = Property(
+        "check_unitary_invariance", "unitarily invariant norms, Glover 1984"
+    )
+    case = {"system": system, "U": U, "V": V}
+    _compare(prop, "B U, V C, V D U", quantity, system, turned, rtol, case)
+
+
+def check_padding(
+    system: StateSpace, quantity: Quantity, *, rtol: float = _RTOL
+) -> None:
+    """Check that a state that nothing drives or reads adds zeros at most.
+
+    Parameters
+    ----------
+    system : StateSpace
+        A stable NumPy system.
+    quantity : callable
+        Of a system, its Hankel singular values or a norm.
+    rtol : float
+        Allowed change of the squares, relative to the largest.
+
+    Raises
+    ------
+    InvariantViolationError
+        If values other than new zeros appear, or a norm changes.
+    """
+    m, p, n = system.n_inputs, system.n_outputs, system.n_states
+    silent = StateSpace(
+        [[-0.5]], np.zeros((1, m)), np.ones((p, 1)), np.zeros((p, m)), system.time
+    )
+    A = np.block([[system.A, np.zeros((n, 1))], [np.zeros((1, n)), silent.A]])
+    padded = replace(
+        system,
+        A=A,
+        B=np.concatenate([system.B, silent.B]),
+        C=np.concatenate([system.C, silent.C], axis=1),
+    )
+    prop = Property("check_padding", "uncontrollable states do not count, Kalman 1963")
+
+    def with_zero(of: StateSpace) -> Matrix:
+        values = host_array(quantity(of))
+        more = values.ndim == 1 and of is not padded
+        return np.append(values, 0.0) if more else values
+
+    case = {"system": system}
+    _compare(prop, "a state without input", with_zero, system, padded, rtol, case)
+
+
+def check_direct_sum(
+    first: StateSpace, second: StateSpace, quantity: Quantity, *, rtol: float = _RTOL
+) -> None:
+    """Check that two uncoupled systems have the values of both, and the larger norm.
+
+    Parameters
+    ----------
+    first, second : StateSpace
+        Stable NumPy systems of one time domain.
+    quantity : callable
+        Of a system, its Hankel singular values, or its Hankel or H-infinity norm.
+    rtol : float
+        Allowed difference of the squares, relative to the largest.
+
+    Raises
+    ------
+    InvariantViolationError
+        If it has not.
+    """
+    both = to_dense(append(first, second))
+    one, two, found = (host_array(quantity(of)) for of in (first, second, both))
+    if found.ndim == 1:
+        expected = np.sort(np.concatenate([one, two]))[::-1]
+    else:
+        expected = np.maximum(one, two)
+    prop = Property("check_direct_sum", "block-diagonal Hankel operators, Glover 1984")
+    largest = float(np.max(expected, initial=0.0))
+    case = {"first": first, "second": second}
+    what = "the squares for both systems side by side"
+    prop.require_close(what, found**2, expected**2, rtol * largest**2, case)
+
+
+def _compare(
+    prop: Property,
+    change: str,
+    quantity: Quantity,
+    system: StateSpace,
+    other: StateSpace,
+    rtol: float,
+    case: dict[str, Any],
+) -> None:
+    """Require the squares of a quantity to be those of another system."""
+    expected, found = host_array(quantity(system)), host_array(quantity(other))
+    finite = expected[np.isfinite(expected)] if expected.ndim else expected
+    scale = float(np.max(np.abs(finite), initial=0.0))
+    if np.array_equal(expected, found):
+        return
+    what = f"the squares after the change to {change}"
+    prop.require_close(what, found**2, expected**2, rtol * scale**2, case)

@@ -1,0 +1,401 @@
+"""Properties of every reduced model, whatever the method.
+
+A reduction may be a `ReductionResult`, a `StateSpace` or `DiagonalStateSpace`, or a
+tuple (A, B, C, D) of arrays in the time domain of the full system.
+"""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from hankelcut import _array
+from hankelcut.lti.gramians.hankel_singular_values import hankel_singular_values
+from hankelcut.lti.norms.hankel_norm import hankel_norm
+from hankelcut.lti.responses.frequency_response import frequency_response
+from hankelcut.lti.responses.peak_gain import peak_gain
+from hankelcut.lti.structure.stability import stability_margin
+from hankelcut.lti.structure.stable_unstable_decomposition import (
+    stable_unstable_decomposition,
+)
+from hankelcut.lti.systems.conversions import to_dense
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.interconnection import error_system
+from hankelcut.lti.systems.state_space import StateSpace
+from hankelcut.lti.systems.time_domain import Continuous
+from hankelcut.reduction.result import ReductionResult
+from hankelcut.validation.invariants._host import (
+    Matrix,
+    System,
+    host,
+    host_array,
+    precision,
+    spectrum,
+)
+from hankelcut.validation.invariants.violation import Property
+
+__all__ = [
+    "Reduction",
+    "check_claims",
+    "check_full_order",
+    "check_hankel_lower_bound",
+    "check_projections",
+    "check_reduced_form",
+    "check_reduced_stability",
+    "check_same_map",
+    "check_unstable_part",
+    "model_of",
+    "slack_of",
+]
+
+Reduction: TypeAlias = Any
+"""`ReductionResult`, `StateSpace`, `DiagonalStateSpace`, or a tuple (A, B, C, D)."""
+
+_HINF = "H-infinity norm of G - G_r"
+
+
+def model_of(system: System, reduction: Reduction) -> System:
+    """Return the reduced model that a reduction holds.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        The full system, whose time domain a tuple has.
+    reduction : ReductionResult, StateSpace, DiagonalStateSpace or tuple
+        The reduction.
+
+    Raises
+    ------
+    InvariantViolationError
+        If it is nothing of these.
+    """
+    if isinstance(reduction, ReductionResult):
+        return reduction.system
+    if isinstance(reduction, StateSpace | DiagonalStateSpace):
+        return reduction
+    fits = isinstance(reduction, tuple | list) and len(reduction) == 4
+    Property("model_of", "what a reduction may return").require(
+        fits,
+        f"got a {type(reduction).__name__}, need a ReductionResult, a StateSpace, a "
+        "DiagonalStateSpace or a tuple (A, B, C, D)",
+        {"system": system},
+    )
+    A, B, C, D = reduction
+    return StateSpace(A, B, C, D, system.time)
+
+
+def slack_of(system: System, *models: System) -> float:
+    """Return the rounding allowed in responses: sqrt(eps) times the largest value.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        The full system, whose Hankel singular values these are.
+    *models : StateSpace or DiagonalStateSpace
+        Further systems; the coarsest dtype counts.
+    """
+    dense = host(system)
+    largest = float(np.max(spectrum(dense), initial=0.0))
+    return float(precision(system, *models) ** 0.5) * largest
+
+
+def check_reduced_form(system: System, reduction: Reduction, *, order: int) -> None:
+    """Check that a reduced model has the sizes, the time domain and the kind of G.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        The full system.
+    reduction : ReductionResult, StateSpace, DiagonalStateSpace or tuple
+        Its reduction.
+    order : int
+        The order that was asked for.
+
+    Raises
+    ------
+    InvariantViolationError
+        If inputs, outputs or the time domain differ, there are more than `order`
+        states, an entry is not finite, or is complex where the map is real.
+    """
+    model = model_of(system, reduction)
+    prop = Property("check_reduced_form", "a model is of its system's kind")
+    case = {"system": system}
+    facts = [(s.time, s.n_inputs, s.n_outputs) for s in (system, model)]
+    fact = f"(time, m, p) went from {facts[0]} to {facts[1]}"
+    prop.require(facts[0] == facts[1], fact, case)
+    fact = f"the model has {model.n_states} states, asked for {order}"
+    prop.require(model.n_states <= order, fact, case)
+    full, dense = host(system), host(model)
+    for name in "ABCD":
+        matrix = getattr(dense, name)
+        fact = f"{name} of the reduced model has entries that are not finite: {matrix}"
+        prop.require(np.isfinite(matrix).all(), fact, case)
+    fact = "the system is real, the reduced model is complex"
+    prop.require(np.iscomplexobj(full.B) or np.isrealobj(dense.B), fact, case)
+
+
+def check_reduced_stability(system: System, reduction: Reduction) -> None:
+    """Check that the reduced model of a stable system is stable.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        The stable full system.
+    reduction : ReductionResult, StateSpace, DiagonalStateSpace or tuple
+        Its reduction.
+
+    Raises
+    ------
+    InvariantViolationError
+        If its stability margin is not positive (no tolerance).
+    """
+    margin = float(stability_margin(host(model_of(system, reduction))))
+    prop = Property(
+        "check_reduced_stability", "stability is kept, Pernebo & Silverman 1982"
+    )
+    fact = f"the reduced model has the stability margin {margin:.3g}, need > 0"
+    prop.require(margin > 0, fact, {"system": system})
+
+
+def check_hankel_lower_bound(system: System, reduction: Reduction) -> None:
+    r"""Check :math:`\sigma_{r+1}(G) \le \|G - G_r\|_H`, true of every stable model.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        The stable full system.
+    reduction : ReductionResult, StateSpace, DiagonalStateSpace or tuple
+        A stable model with r states.
+
+    Raises
+    ------
+    InvariantViolationError
+        If the error is smaller by more than :math:`\sqrt\epsilon\,\sigma_1`: the model
+        has more states than it says, or the error was not that of these two systems.
+    """
+    model = model_of(system, reduction)
+    full, dense = host(system), host(model)
+    values = spectrum(full)
+    kept = dense.n_states
+    least = float(values[kept]) if kept < values.size else 0.0
+    error = float(hankel_norm(host(error_system(full, dense))))
+    slack = slack_of(system, model)
+    prop = Property(
+        "check_hankel_lower_bound", "Adamyan, Arov & Krein 1971, Glover 1984"
+    )
+    fact = (
+        f"the Hankel norm of the error is {error:.6g}, below value {kept + 1}, "
+        f"{least:.6g} (allowed {slack:.3g})"
+    )
+    prop.require(least <= error + slack, fact, {"system": system})
+
+
+def check_full_order(system: System, reduction: Reduction) -> None:
+    r"""Check that a model with all n states is the system.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        A minimal stable system.
+    reduction : ReductionResult, StateSpace, DiagonalStateSpace or tuple
+        Its reduction to order n.
+
+    Raises
+    ------
+    InvariantViolationError
+        If the responses differ by more than :math:`\sqrt\epsilon\,\sigma_1` at some
+        frequency: the two projections are not inverse to each other, or a matrix is
+        transposed, conjugated or scaled.
+    """
+    model = model_of(system, reduction)
+    check_same_map(
+        system,
+        model,
+        name="check_full_order",
+        source="nothing is cut at order n, Moore 1981",
+        tolerance=slack_of(system, model),
+    )
+
+
+def check_same_map(
+    first: System,
+    second: System,
+    *,
+    name: str = "check_same_map",
+    source: str = "equal transfer functions",
+    tolerance: float | None = None,
+) -> None:
+    r"""Check that two systems have one transfer function.
+
+    Parameters
+    ----------
+    first, second : StateSpace or DiagonalStateSpace
+        Systems of one time domain, stable or not.
+    name, source : str
+        How the message speaks of the check.
+    tolerance : float, optional
+        Largest gain of the difference, :math:`\sqrt\epsilon\,\sigma_1` of `first` by
+        default, at 40 frequencies.
+
+    Raises
+    ------
+    InvariantViolationError
+        If the difference has a larger gain.
+    """
+    allowed = slack_of(first, second) if tolerance is None else tolerance
+    grid = _frequencies(first)
+    one, two = (np.asarray(frequency_response(host(s), grid)) for s in (first, second))
+    gains = np.linalg.norm(one - two, ord=2, axis=(-2, -1))
+    k = int(np.argmax(np.where(np.isnan(gains), np.inf, gains)))
+    fact = (
+        f"at frequency {grid[k]:.4g} the responses differ by {gains[k]:.6g}, allowed "
+        f"{allowed:.3g}:\n{one[k]} expected,\n{two[k]} found"
+    )
+    prop = Property(name, source)
+    prop.require(bool(gains[k] <= allowed), fact, {"system": first, "found": second})
+
+
+def check_claims(system: System, result: ReductionResult) -> None:
+    r"""Check what a result says of itself: order, values, and error bound.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        The stable full system.
+    result : ReductionResult
+        Its reduction.
+
+    Raises
+    ------
+    InvariantViolationError
+        If the order is not that of the model; the values are not finite, not negative
+        and descending, or called Hankel singular values and not those of the system
+        (:math:`\sigma_1\sqrt\epsilon`); or the error is above the bound by more than
+        :math:`\sqrt\epsilon\,\sigma_1`, by the largest of its gains on a refined grid
+        and its Hankel norm.
+    """
+    prop = Property("check_claims", "what the result says is true of it")
+    case = {"system": system}
+    fact = f"order {result.order} of a model with {result.system.n_states} states"
+    prop.require(result.order == result.system.n_states, fact, case)
+    values = host_array(result.characteristic_values)
+    proper = np.isfinite(values).all() and (values >= 0).all()
+    descends = bool((np.diff(values) <= 0).all())
+    fact = f"the values {values} are not all finite, >= 0 and descending"
+    prop.require(bool(proper) and descends, fact, case)
+    slack = slack_of(system, result.system)
+    if result.values_name == "Hankel singular values":
+        exact = np.array(_array.to_list(hankel_singular_values(_detached(system))))
+        if exact.size == values.size:
+            what = "the Hankel singular values"
+            prop.require_close(what, values, exact, slack, case)
+    _check_bound(prop, system, result, slack)
+
+
+def _check_bound(
+    prop: Property, system: System, result: ReductionResult, slack: float
+) -> None:
+    """Require the error to stay within the bound that a result claims."""
+    bound = result.bound
+    if bound.value is None:
+        return
+    if bound.error is not None:
+        error = host(bound.error)
+    elif bound.quantity == _HINF:
+        error = host(error_system(host(system), host(result.system)))
+    else:
+        return
+    gain = max(float(peak_gain(error)[0]), float(hankel_norm(error)))
+    claimed = float(host_array(bound.value))
+    fact = (
+        f"the {bound.quantity} is {gain:.6g}, above its bound {claimed:.6g} (allowed "
+        f"excess {slack:.3g}) at order {result.order}"
+    )
+    prop.require(gain <= claimed + slack, fact, {"system": system})
+
+
+def check_projections(system: System, result: ReductionResult) -> None:
+    r"""Check that the projections of a dense system make the model.
+
+    Parameters
+    ----------
+    system : StateSpace
+        The full system.
+    result : ReductionResult
+        Its reduction; nothing is checked where it has no projections.
+
+    Raises
+    ------
+    InvariantViolationError
+        If :math:`W^H T \ne I`, :math:`W^H A T \ne A_r`, :math:`W^H B \ne B_r` or
+        :math:`C T \ne C_r` by more than :math:`10^3 n\,\epsilon \|W\|\|T\|` times the
+        size of the matrix.
+    """
+    W, T = result.left_projection, result.right_projection
+    if W is None or T is None or not isinstance(system, StateSpace):
+        return
+    full, model = host(system), host(result.system)
+    left, right = host_array(W).conj().T, host_array(T)
+    prop = Property("check_projections", "Petrov-Galerkin projection, Moore 1981")
+    size = float(np.linalg.norm(left) * np.linalg.norm(right))
+    unit = 1e3 * max(full.n_states, 1) * precision(system, result.system) * size
+    pairs = {
+        "W^H T": (left @ right, np.eye(right.shape[1]), 1.0),
+        "W^H A T": (left @ full.A @ right, model.A, float(np.linalg.norm(full.A))),
+        "W^H B": (left @ full.B, model.B, float(np.linalg.norm(full.B))),
+        "C T": (full.C @ right, model.C, float(np.linalg.norm(full.C))),
+    }
+    case = {"system": system}
+    for what, (found, expected, scale) in pairs.items():
+        prop.require_close(what, found, expected, unit * max(scale, 1.0), case)
+
+
+def check_unstable_part(system: System, reduction: Reduction) -> None:
+    r"""Check that a model that was made of an unstable system kept its unstable part.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        A system with unstable poles.
+    reduction : ReductionResult, StateSpace, DiagonalStateSpace or tuple
+        Its reduction.
+
+    Raises
+    ------
+    InvariantViolationError
+        If the unstable parts differ by more than :math:`10^{-6}` of their gain: no norm
+        of the error is finite then.
+    """
+    model = model_of(system, reduction)
+    parts = [stable_unstable_decomposition(host(s)).unstable for s in (system, model)]
+    counts = [part.n_states for part in parts]
+    prop = Property("check_unstable_part", "Glover 1984, Zhou, Salomon & Wu 1999")
+    fact = f"{counts[0]} unstable poles became {counts[1]}, without an error"
+    prop.require(counts[0] == counts[1], fact, {"system": system})
+    dense = [to_dense(part) for part in parts]
+    gains = frequency_response(dense[0], _frequencies(dense[0]))
+    allowed = float(precision(system, model) ** 0.375 * np.max(np.abs(gains)))
+    check_same_map(
+        dense[0],
+        dense[1],
+        name=prop.check,
+        source=prop.source,
+        tolerance=allowed,
+    )
+
+
+def _frequencies(system: System) -> Matrix:
+    """Return a grid on the stability boundary; both signs, for complex systems."""
+    if isinstance(system.time, Continuous):
+        positive = np.geomspace(1e-3, 1e3, 20)
+        return np.concatenate([-positive[::-1], [0.0], positive])
+    return np.linspace(-np.pi, np.pi, 41)
+
+
+def _detached(system: System) -> System:
+    """Return the system in NumPy: diagonal with a real readout stays what it is."""
+    if isinstance(system, StateSpace):
+        return host(system)
+    exponents, B, C, D = (
+        host_array(getattr(system, name)) for name in ("exponents", "B", "C", "D")
+    )
+    return DiagonalStateSpace(exponents, B, C, D, system.time, system.readout)
