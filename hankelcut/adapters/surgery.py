@@ -145,11 +145,13 @@ def exchange_parameters(
 
 def _like(old: nn.Parameter, value: Tensor) -> nn.Parameter:
     """Return a parameter with a new value and everything else of an old one."""
-    new = nn.Parameter(value, requires_grad=old.requires_grad)
+    # Hooks can be registered only while a parameter is trainable.
+    new = nn.Parameter(value)
     new.__dict__.update(old.__dict__)
     for hook in (old._backward_hooks or {}).values():
         new.register_hook(hook)  # type: ignore[no-untyped-call]
     accumulated = getattr(old, "_post_accumulate_grad_hooks", None) or {}
     for hook in accumulated.values():
         new.register_post_accumulate_grad_hook(hook)  # type: ignore[no-untyped-call]
+    new.requires_grad_(old.requires_grad)
     return new

@@ -206,6 +206,17 @@ def test_attributes_hooks_and_frozen_parameters_are_carried_over(make_layer):
     assert calls == [torch.Size([5])]
 
 
+def test_hooks_of_frozen_parameters_wait_until_they_are_trained_again(make_layer):
+    layer, calls = make_layer(), []
+    layer.C_re.register_hook(lambda gradient: calls.append(tuple(gradient.shape)))
+    layer.C_re.requires_grad_(False)
+    reduce_(layer, TargetOrder(5))
+    assert not layer.C_re.requires_grad
+    layer.C_re.requires_grad_(True)
+    layer(torch.randn(1, 4, 3)).sum().backward()
+    assert calls == [tuple(layer.C_re.shape)]
+
+
 def test_old_graphs_stay_alive(make_layer):
     layer = make_layer()
     loss = layer(torch.randn(1, 4, 3)).square().sum()
