@@ -6,7 +6,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from hankelcut._errors import IllConditionedError
-from hankelcut.lti.responses.peak_gain import peak_gain
+from hankelcut.lti.responses.frequency_response import frequency_response
+from hankelcut.lti.structure.stability import pole_margins, poles_of
 from hankelcut.lti.structure.stable_unstable_decomposition import (
     stable_unstable_decomposition,
 )
@@ -14,6 +15,7 @@ from hankelcut.lti.systems.conversions import to_dense
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.state_space import StateSpace
+from hankelcut.lti.systems.time_domain import Continuous
 from hankelcut.reduction.balancing.balancing import Balancing, balance
 from hankelcut.reduction.balancing.continuous_frame import ContinuousFrame
 from hankelcut.reduction.balancing.transformations import projected
@@ -38,6 +40,8 @@ Feedthrough: TypeAlias = Literal["glover", "keep"]
 """What the feedthrough of a reduced model is: see `hankel_norm_approximation`."""
 
 _CONDITION = "G stable (Glover 1984)"
+# Poles next to the stability boundary at whose frequencies a model is looked at.
+_MOST_POLES = 6
 # Share of the largest value by which rounding may take an error above its bound.
 _DESTROYED = 1e-4
 
@@ -212,7 +216,12 @@ class _HankelApproximation:
 
     def _require_bound(self, model: StateSpace, bound: float) -> None:
         """Raise where rounding has destroyed a model, which shows at its poles."""
-        gain = float(peak_gain(error_system(self.part, model))[0])
+        poles = np.asarray(poles_of(model))
+        critical = poles[np.argsort(np.asarray(pole_margins(model)))[:_MOST_POLES]]
+        continuous = isinstance(model.time, Continuous)
+        at = critical.imag if continuous else np.angle(critical)
+        response = frequency_response(error_system(self.part, model), at)
+        gain = float(np.max(np.linalg.norm(response, 2, axis=(-2, -1)), initial=0.0))
         if gain > bound + _DESTROYED * self.spectrum.values[0]:
             msg = (
                 f"{self.caller}: the model of order {model.n_states} has an error of "
