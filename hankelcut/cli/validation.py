@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from hankelcut._errors import InvalidSystemError
@@ -17,9 +16,7 @@ from hankelcut.cli.console import (
 )
 from hankelcut.cli.systems import JsonFile, load_one
 from hankelcut.lti import (
-    Continuous,
     DiagonalStateSpace,
-    Discrete,
     SparseStateSpace,
     StateSpace,
 )
@@ -97,12 +94,12 @@ def _systems(file: Path | None) -> dict[str, StateSpace | DiagonalStateSpace]:
             )
             raise InvalidSystemError(msg)
         return {file.name: system}
-    from hankelcut.validation import random_stable_system
+    from hankelcut.validation import benchmark_systems
 
-    rng = np.random.default_rng(0)
     return {
-        f"random, {kind}": random_stable_system(rng, 12, 2, 3, time)
-        for kind, time in (("continuous", Continuous()), ("discrete", Discrete(0.1)))
+        benchmark.name: benchmark.system
+        for benchmark in benchmark_systems()
+        if not isinstance(benchmark.system, SparseStateSpace)
     }
 
 

@@ -1,7 +1,19 @@
 """State properties of linear systems and reductions, and try to break them.
 
-Importing this package needs nothing but NumPy; the strategies need hypothesis, which
-comes with ``pip install 'hankelcut[validation]'``.
+Whoever writes a reduction, a solver or a norm gets a test of it in one line::
+
+    @parametrize_with_checks(reduction=my_reduction)
+    def test_my_reduction(check): check()
+
+- `check_reduction`, `check_lyapunov_solver`, `check_norm` and
+  `check_hankel_singular_values` try all that must hold on drawn systems, and raise an
+  `InvariantViolationError` with the smallest system that fails, to paste into a test.
+- The other ``check_...`` functions are single properties, for tests of one's own.
+- `stable_systems` and the other strategies draw systems for hypothesis, and
+  `random_stable_system` and its like draw them from a seed.
+
+Importing this package needs nothing but NumPy; what draws systems needs hypothesis,
+which comes with ``pip install 'hankelcut[validation]'``.
 """
 
 from hankelcut.validation.adapter_checks import ADAPTER_CHECKS, check_adapter

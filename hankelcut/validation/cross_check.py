@@ -15,7 +15,7 @@ from hankelcut.validation.invariants._host import host
 from hankelcut.validation.peers import PEERS, Answer, Fault, Problem, Quantity
 from hankelcut.validation.peers._differences import (
     relative_difference,
-    residuals_in_words,
+    residuals,
     size,
 )
 from hankelcut.validation.peers._own_answers import own_answer, posed
@@ -29,6 +29,8 @@ Verdict: TypeAlias = Literal[
 """What a comparison with a peer came to."""
 
 _WRONG: Verdict = "peer is known to be wrong"
+# Relative residual of what does solve an equation.
+_SOLVED = 1e-10
 # What toolboxes raise where they give up; Slycot's are errors of run time.
 _REFUSALS = (
     ArithmeticError,
@@ -246,8 +248,12 @@ def _row(
         return replace(row, verdict="agrees")
     if fault is not None and _is_explained(fault, quantity, ours, theirs, problem):
         return replace(row, verdict=_WRONG, reason=fault.reason)
-    reason = residuals_in_words(quantity, ours, theirs, problem)
-    return replace(row, verdict="differs", reason=reason)
+    both = residuals(quantity, ours, theirs, problem)
+    if both is None:
+        return replace(row, verdict="differs")
+    reason = f"the relative residuals are {both[0]:.1e} here and {both[1]:.1e} there"
+    proven = both[0] <= _SOLVED < problem.rtol < both[1]
+    return replace(row, verdict=_WRONG if proven else "differs", reason=reason)
 
 
 def _is_explained(

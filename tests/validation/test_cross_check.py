@@ -27,6 +27,7 @@ from hankelcut.validation.peers import (
     PymorPeer,
     Quantity,
 )
+from hankelcut.validation.peers._own_answers import own_answer
 from tests.helpers import TIMES, on, unchecked_types
 
 check_module = importlib.import_module("hankelcut.validation.cross_check")
@@ -175,29 +176,47 @@ def test_models_that_are_not_unique_are_not_compared():
     assert row.reason == "the system has 0 states to rounding"
 
 
-@pytest.mark.parametrize("kind", ["solution", "shape"])
-def test_differences_come_with_residuals(kind, rng, monkeypatch):
-    right = PymorPeer.answer
+@pytest.mark.parametrize("kind", ["theirs", "ours", "shape"])
+def test_residuals_decide_who_is_wrong(kind, rng, monkeypatch):
+    def scaled(function, *, shape=False):
+        def wrong(*arguments):
+            answer = function(*arguments)
+            if {"Gramians", "Lyapunov solution"}.isdisjoint(map(str, arguments[:2])):
+                return answer
+            return answer[..., :-1] if shape else 1.1 * answer
 
-    def wrong(self, quantity, problem):
-        answer = right(self, quantity, problem)
-        if quantity in ("Gramians", "Lyapunov solution"):
-            return 1.1 * answer if kind == "solution" else answer[..., :-1]
-        return answer
+        return wrong
 
-    monkeypatch.setattr(PymorPeer, "answer", wrong)
+    if kind == "ours":
+        monkeypatch.setattr(check_module, "own_answer", scaled(own_answer))
+    else:
+        wrong = scaled(PymorPeer.answer, shape=kind == "shape")
+        monkeypatch.setattr(PymorPeer, "answer", wrong)
     system = strictly_proper(random_stable_system(rng, 5, 2, 3))
     table = cross_check(system, peers=["pymor"], order=2)
-    assert not table.agrees
-    differing = rows_of(table, "differs")
-    assert [row[0] for row in differing] == ["Lyapunov solution", "Gramians"]
-    for _, _, reason in differing:
+    assert table.agrees == (kind == "theirs")
+    verdict = "peer is known to be wrong" if table.agrees else "differs"
+    found = rows_of(table, verdict)
+    assert [row[0] for row in found] == ["Lyapunov solution", "Gramians"]
+    for _, _, reason in found:
+        numbers = [float(word) for word in reason.split() if word[:1].isdigit()]
         if kind == "shape":
-            assert reason.startswith("got an array of shape")
+            assert numbers == []
         else:
-            here, there = (float(word) for word in reason.split() if word[:1].isdigit())
-            assert here < 1e-14
-            assert there > 1e-6
+            small, large = numbers if kind == "theirs" else reversed(numbers)
+            assert small < 1e-14
+            assert large > 1e-6
+
+
+def test_extreme_systems_are_decided():
+    # Entries up to 1e102 in the Gramians: Hammarling's factors keep their digits.
+    A = 0.9 * np.eye(20) + 50.0 * np.eye(20, k=1)
+    chain = hc.StateSpace(A, np.eye(20, 1, k=-19), np.eye(1, 20), time=hc.Discrete(1.0))
+    table = cross_check(chain)
+    assert table.agrees
+    wrong = {row[:2] for row in rows_of(table, "peer is known to be wrong")}
+    assert ("Lyapunov solution", "python-control") in wrong
+    assert ("balanced truncation", "pyMOR") in wrong
 
 
 def test_wrong_models_differ(rng, monkeypatch):

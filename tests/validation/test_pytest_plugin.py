@@ -61,9 +61,6 @@ def test_bug_of_a_new_user_is_found_and_explained(folder):
     chosen = "full_order or reduced_form or feedthrough"
     done = run(folder, "--hankelcut-examples", "30", "-k", chosen)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert re.search(r"hankelcut [\d.]+: 30 systems per check", done.stdout) or (
-        "-q" in done.args
-    )
     assert "FAILED test_reduction.py::test_my_reduction[full_order]" in done.stdout
     assert "my_reduction fails the check 'full_order'" in done.stdout
     assert "a plain transpose where an adjoint is needed" in done.stdout

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hankelcut._errors import InvalidSystemError
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.result import ReductionResult
 from hankelcut.validation.composites._examples import Example, similarity
@@ -64,8 +65,7 @@ class ReductionSubject:
         """Return the reduction; any error of the function is a violation."""
         case = {"system": system, "order": order}
         reduced = call(lambda: self.function(system, order=order), check, case)
-        call(lambda: host(model_of(system, reduced)), check, case)
-        return reduced
+        return self._model_checked(reduced, check, case)
 
     def reduce_or_refuse(self, system: System, order: int, check: str) -> Reduction:
         """Return the reduction, or None where the function refuses the system."""
@@ -80,8 +80,18 @@ class ReductionSubject:
 
         case = {"system": system, "order": order}
         reduced = call(attempt, check, case)
-        if not refused:
-            call(lambda: host(model_of(system, reduced)), check, case)
+        return None if refused else self._model_checked(reduced, check, case)
+
+    def _model_checked(
+        self, reduced: Reduction, check: str, case: dict[str, Any]
+    ) -> Reduction:
+        """Require that what the function returned is a model."""
+        try:
+            host(model_of(case["system"], reduced))
+        except InvalidSystemError as error:
+            prop = Property(check, "a model has matrices that fit together")
+            fact = f"what the function returned is no model: {error}"
+            raise prop.violation(fact, case) from None
         return reduced
 
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hankelcut._errors import MissingDependencyError
+from hankelcut._errors import MissingDependencyError, NumericalWarning
 from hankelcut.validation.invariants.violation import InvariantViolationError, Property
 
 __all__ = ["DEFAULT_EXAMPLES", "BoundCheck", "Check", "call", "run_check", "selected"]
 
 DEFAULT_EXAMPLES = 100
 # Examples that are tried after the first failure, to find a smaller one.
-_MOST_ATTEMPTS = 300
+_MOST_ATTEMPTS = 500
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,11 @@ class _Shrinking:
     ) -> InvariantViolationError | None:
         """Run a hypothesis test; return the failure with the smallest example."""
         try:
-            test()
+            with warnings.catch_warnings():
+                # Type checkers that look at random items of lists are no danger here.
+                warnings.filterwarnings("ignore", "Do not use the `random` module")
+                warnings.simplefilter("ignore", NumericalWarning)
+                test()
         except (InvariantViolationError, _EnoughError):
             return self.smallest
         except hypothesis.errors.Flaky as error:

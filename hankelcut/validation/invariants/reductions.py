@@ -169,10 +169,11 @@ def check_hankel_lower_bound(system: System, reduction: Reduction) -> None:
     Raises
     ------
     InvariantViolationError
-        If the error is smaller by more than :math:`\sqrt\epsilon\,\sigma_1`: the model
-        has more states than it says, or the error was not that of these two systems.
+        If the model is not stable, or the error is smaller by more than
+        :math:`\sqrt\epsilon\,\sigma_1`: the model has more states than it says.
     """
     model = model_of(system, reduction)
+    check_reduced_stability(system, model)
     full, dense = host(system), host(model)
     values = spectrum(full)
     kept = dense.n_states
@@ -273,6 +274,7 @@ def check_claims(system: System, result: ReductionResult) -> None:
         :math:`\sqrt\epsilon\,\sigma_1`, by the largest of its gains on a refined grid
         and its Hankel norm.
     """
+    check_reduced_stability(system, result)
     prop = Property("check_claims", "what the result says is true of it")
     case = {"system": system}
     fact = f"order {result.order} of a model with {result.system.n_states} states"

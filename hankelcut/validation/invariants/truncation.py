@@ -16,7 +16,12 @@ from hankelcut.validation.invariants._host import (
     precision,
     spectrum,
 )
-from hankelcut.validation.invariants.reductions import Reduction, model_of, slack_of
+from hankelcut.validation.invariants.reductions import (
+    Reduction,
+    check_reduced_stability,
+    model_of,
+    slack_of,
+)
 from hankelcut.validation.invariants.violation import Property
 
 __all__ = [
@@ -43,10 +48,11 @@ def check_truncation_bound(system: System, reduction: Reduction) -> None:
     Raises
     ------
     InvariantViolationError
-        If a gain of the error, on a refined grid, is larger by more than
-        :math:`\sqrt\epsilon\,\sigma_1`.
+        If the model is not stable, or a gain of the error, on a refined grid, is larger
+        by more than :math:`\sqrt\epsilon\,\sigma_1`.
     """
     model = model_of(system, reduction)
+    check_reduced_stability(system, model)
     full, dense = host(system), host(model)
     bound = 2 * float(np.sum(spectrum(full)[_degree(model) :]))
     gain, frequency = peak_gain(host(error_system(full, dense)))
@@ -153,9 +159,11 @@ def check_reduced_values(system: System, reduction: Reduction) -> None:
     Raises
     ------
     InvariantViolationError
-        If a value is off by more than :math:`\sqrt\epsilon\,\sigma_1`.
+        If the model is not stable, or a value is off by more than
+        :math:`\sqrt\epsilon\,\sigma_1`.
     """
     model = model_of(system, reduction)
+    check_reduced_stability(system, model)
     full, dense = host(system), host(model)
     expected, found = spectrum(full)[: dense.n_states], spectrum(dense)
     slack, case = slack_of(system, model), {"system": system}
@@ -213,10 +221,11 @@ def check_hankel_norm_error(system: System, reduction: Reduction) -> None:
     Raises
     ------
     InvariantViolationError
-        If the Hankel norm of the error is larger by more than a relative 1e-6, beside
-        :math:`\sqrt\epsilon\,\sigma_1`.
+        If the model is not stable, or the Hankel norm of the error is larger by more
+        than a relative 1e-6, beside :math:`\sqrt\epsilon\,\sigma_1`.
     """
     model = model_of(system, reduction)
+    check_reduced_stability(system, model)
     full, dense = host(system), host(model)
     values, r = spectrum(full), dense.n_states
     expected = float(values[r]) if r < values.size else 0.0

@@ -14,7 +14,7 @@ from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.validation.peers.peer import Answer, Matrix, Problem, Quantity
 
-__all__ = ["relative_difference", "residuals_in_words", "size"]
+__all__ = ["relative_difference", "residuals", "size"]
 
 _APART = float("inf")
 
@@ -81,9 +81,9 @@ def size(answer: Answer, problem: Problem) -> float:
     return _norm(answer)
 
 
-def residuals_in_words(
+def residuals(
     quantity: Quantity, ours: Any, theirs: Any, problem: Problem
-) -> str:
+) -> tuple[float, float] | None:
     """Return the relative residuals of both solutions, where an equation was solved.
 
     Parameters
@@ -96,11 +96,10 @@ def residuals_in_words(
         What was asked.
     """
     if quantity not in ("Lyapunov solution", "Gramians"):
-        return ""
-    if np.shape(ours) != np.shape(theirs):
-        return f"got an array of shape {np.shape(theirs)}"
-    texts = [f"{_residual(X, problem):.1e}" for X in (ours, theirs)]
-    return f"the relative residuals are {texts[0]} here and {texts[1]} there"
+        return None
+    if np.shape(ours) != np.shape(theirs) or not np.all(np.isfinite(theirs)):
+        return None
+    return _residual(ours, problem), _residual(theirs, problem)
 
 
 def _residual(X: Matrix, problem: Problem) -> float:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from hankelcut.lti.gramians.hankel_singular_values import hankel_singular_values
 from hankelcut.lti.structure.stability import is_stable
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Discrete
@@ -33,7 +34,7 @@ class PymorPeer:
     def answer(self, quantity: Quantity, problem: Problem) -> Answer:
         """Compute a quantity."""
         logger = imported("pymor.core.logger")
-        with logger.log_levels({"pymor": "ERROR"}):
+        with logger.log_levels({"pymor": "ERROR", "slycot": "ERROR"}):
             if quantity == "Lyapunov solution":
                 identity = np.eye(problem.system.n_states)
                 return np.asarray(_model(problem, identity).gramian("c_dense"))
@@ -49,6 +50,11 @@ class PymorPeer:
             return Fault(_UNSTABLE)
         if quantity == "Hankel singular values":
             return roots_of_gramians_fault("hsv of pyMOR 2026.1", problem)
+        if quantity == "balanced truncation" and problem.order > 0:
+            fault = roots_of_gramians_fault("BTReductor of pyMOR 2026.1", problem)
+            values = np.asarray(hankel_singular_values(problem.system))
+            if values[problem.order - 1] < fault.floor * values[0]:
+                return Fault(fault.reason)
         return None
 
 

@@ -36,19 +36,20 @@ class Textbook:
             else discrete_lyapunov_factor
         )
         adjoint = (lambda M: M.T) if kind == "transpose" else (lambda M: M.conj().T)
-        if kind == "unstable":
-            A = np.where(np.isfinite(A), A, 0) * 0.1
         Lc, Lo = factor(A, B), factor(A.conj().T, C.conj().T)
-        A = system.A
         if kind == "jitter":
             Lc = np.linalg.cholesky(Lc @ adjoint(Lc) + 1e-9 * np.eye(len(A)))
         U, s, Vh = np.linalg.svd(adjoint(Lo) @ Lc)
+        if np.sum(s > 1e-12 * s[0]) < r:
+            if kind != "no rank":
+                msg = f"got order={order}, need at most the rank"
+                raise ValueError(msg)
+            return np.full((r, r), np.nan), B[:r], C[:, :r], D
         if kind == "trailing":
             U, s, Vh = U[:, ::-1], s[::-1], Vh[::-1]
         scale = s[:r] ** (-1.0 if kind == "power" else -0.5)
-        with np.errstate(all="ignore"):
-            T = Lc @ adjoint(Vh)[:, :r] * scale
-            Wh = (scale[:, None] * adjoint(U)[:r]) @ adjoint(Lo)
+        T = Lc @ adjoint(Vh)[:, :r] * scale
+        Wh = (scale[:, None] * adjoint(U)[:r]) @ adjoint(Lo)
         if kind == "T^T":
             Wh = T.T
         if kind == "single":

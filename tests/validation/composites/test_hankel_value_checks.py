@@ -12,9 +12,7 @@ from hankelcut.validation import (
     InvariantViolationError,
     check_hankel_singular_values,
 )
-from tests.helpers import on, strategies_may_draw
-
-pytestmark = strategies_may_draw
+from tests.helpers import on
 
 
 def test_values_pass(xp):

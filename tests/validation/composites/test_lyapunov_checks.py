@@ -7,10 +7,7 @@ from hankelcut.validation import (
     InvariantViolationError,
     check_lyapunov_solver,
 )
-from tests.helpers import strategies_may_draw
 from tests.validation.composites.right_functions import on_backend, solver
-
-pytestmark = strategies_may_draw
 
 TIMES = [hc.Continuous(), hc.Discrete()]
 

@@ -4,9 +4,7 @@ import pytest
 import hankelcut as hc
 from hankelcut.lti import frequency_response, h2_norm, hankel_norm, hinf_norm
 from hankelcut.validation import NORM_CHECKS, InvariantViolationError, check_norm
-from tests.helpers import on, strategies_may_draw
-
-pytestmark = strategies_may_draw
+from tests.helpers import on
 
 NORMS = {"hinf": hinf_norm, "h2": h2_norm, "hankel": hankel_norm}
 

@@ -12,9 +12,6 @@ from hankelcut.validation import (
     REDUCTION_GROUPS,
     parametrize_with_checks,
 )
-from tests.helpers import strategies_may_draw
-
-pytestmark = strategies_may_draw
 
 
 @parametrize_with_checks(hankel_singular_values=hankel_singular_values, max_examples=2)

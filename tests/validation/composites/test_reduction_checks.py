@@ -14,10 +14,8 @@ from hankelcut.validation import (
     stable_systems,
 )
 from hankelcut.validation.composites import check
-from tests.helpers import on, strategies_may_draw
+from tests.helpers import on
 from tests.validation.composites.right_functions import Textbook
-
-pytestmark = strategies_may_draw
 
 GROUP_OF = {
     "balanced_truncation": "balanced_truncation",
@@ -36,12 +34,12 @@ ANY_OF = {
 
 @pytest.mark.parametrize("name", GROUP_OF)
 def test_methods_pass(name):
-    check_reduction(METHODS[name].function, checks=GROUP_OF[name], max_examples=3)
+    check_reduction(METHODS[name].function, checks=GROUP_OF[name], max_examples=2)
 
 
 @pytest.mark.parametrize("name", ANY_OF)
 def test_methods_without_a_group_pass(name):
-    check_reduction(METHODS[name].function, checks=ANY_OF[name], max_examples=3)
+    check_reduction(METHODS[name].function, checks=ANY_OF[name], max_examples=2)
 
 
 @pytest.mark.slow
@@ -60,7 +58,7 @@ def test_arrays_of_every_library_pass(xp):
     def reduction(system, order):
         return hc.balanced_truncation(on(xp, system), order=order)
 
-    check_reduction(reduction, max_examples=3)
+    check_reduction(reduction, checks="any", max_examples=2)
 
 
 def test_layers_pass():
@@ -70,11 +68,11 @@ def test_layers_pass():
     def halved(system, order):
         return hc.balanced_truncation(system, order=(order + 1) // 2)
 
-    check_reduction(halved, checks=checks, systems=layers, max_examples=10)
+    check_reduction(halved, checks=checks, systems=layers, max_examples=4)
 
 
 def test_textbook_passes():
-    check_reduction(Textbook(), max_examples=5)
+    check_reduction(Textbook(), max_examples=2)
 
 
 def claiming(change):
@@ -142,12 +140,6 @@ def always(system, order):
         return first_states(system, order)
 
 
-def with_nan(system, order):
-    A, B, C, D = Textbook()(system, order)
-    smallest = hc.lti.hankel_singular_values(system)[order - 1]
-    return (A * np.nan if smallest < 1e-10 else A), B, C, D
-
-
 DEFECTS = [
     ("reduced_form", Textbook("order + 1"), "states, asked for"),
     ("reduced_order", Textbook("order - 1"), "states, asked for"),
@@ -171,7 +163,7 @@ DEFECTS = [
     ("projections", claiming(wrong_left), "W"),
     ("inputs_untouched", writes, "A was changed"),
     ("repeatable", noisy, "the responses differ|not deterministic"),
-    ("beyond_rank", with_nan, "not finite"),
+    ("beyond_rank", Textbook("no rank"), "not finite"),
     ("unstable_systems", always, "unstable poles|the responses differ"),
 ]
 
@@ -199,7 +191,7 @@ def test_groups_name_checks():
         assert len(set(names)) == len(names)
 
 
-def test_errors_of_the_function_are_violations():
+def test_errors_of_the_function_are_violations(quick_shrinking):
     def broken(system, order):
         return system.nothing
 
@@ -208,14 +200,31 @@ def test_errors_of_the_function_are_violations():
     assert isinstance(caught.value.__cause__, AttributeError)
 
 
-def test_what_is_no_model_is_a_violation():
+@pytest.mark.parametrize(
+    "name",
+    ["truncation_bound", "hankel_lower_bound", "reduced_values", "hankel_norm_error"],
+)
+def test_unstable_models_are_violations_of_every_bound(name, quick_shrinking):
+    with pytest.raises(InvariantViolationError, match="stability margin"):
+        check_reduction(unstable, checks=name, max_examples=5)
+
+
+def test_matrices_that_do_not_fit_are_a_violation(quick_shrinking):
+    def misfit(system, order):
+        return system.A, system.B[:0], system.C, system.D
+
+    with pytest.raises(InvariantViolationError, match="returned is no model: State"):
+        check_reduction(misfit, max_examples=5)
+
+
+def test_what_is_no_model_is_a_violation(quick_shrinking):
     with pytest.raises(InvariantViolationError, match="got a int, need a Reduction"):
         check_reduction(lambda system, order: 3, max_examples=5)
 
 
 def test_failures_are_small_and_the_same_every_time(monkeypatch):
     messages = set()
-    monkeypatch.setattr(check, "_MOST_ATTEMPTS", 100)
+    monkeypatch.setattr(check, "_MOST_ATTEMPTS", 60)
     for _ in range(2):
         with pytest.raises(InvariantViolationError) as caught:
             check_reduction(Textbook("transpose"), checks="full_order")

@@ -37,9 +37,8 @@ def test_right_gradients_pass(dtype, rng):
         return float(np.sum(np.abs(x) ** 4) + np.sum((weights.conj() * x).real))
 
     def gradient(x):
-        return 4 * x * np.abs(x) ** 2 + (
-            weights if np.iscomplexobj(x) else weights.real
-        )
+        linear = weights if np.iscomplexobj(x) else weights.real
+        return 4 * x * np.abs(x) ** 2 + linear
 
     check_gradient(function, gradient, point, way)
     for wrong in (lambda x: gradient(x) * 1.0001, lambda x: gradient(x)[:1]):
