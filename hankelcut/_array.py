@@ -22,6 +22,7 @@ __all__ = [
     "eps",
     "eye",
     "from_list",
+    "indices",
     "is_complex",
     "is_numpy",
     "namespace",
@@ -30,6 +31,9 @@ __all__ = [
     "real_dtype",
     "require_finite",
     "require_in_range",
+    "take_columns",
+    "take_items",
+    "take_rows",
     "to_complex",
     "to_list",
     "to_numpy",
@@ -145,6 +149,34 @@ def diagonal_rows(diagonal: Array, matrix: Array) -> Array:
 def diagonal_columns(matrix: Array, diagonal: Array) -> Array:
     """``matrix @ diag(diagonal)``."""
     return matrix * diagonal[..., None, :]
+
+
+def indices(positions: Sequence[int], like: Array) -> Array:
+    """Whole numbers as an index array on the device of another array."""
+    xp = namespace(like)
+    device = array_api_compat.device(like)
+    return xp.asarray(positions, dtype=xp.int64, device=device)
+
+
+def take_items(array: Array, index: Array) -> Array:
+    """Return items of an array along its first axis."""
+    return namespace(array).take(array, index, axis=0)
+
+
+def take_rows(matrix: Array, index: Array) -> Array:
+    """Rows of (..., n, m), in the order of (..., k) indices of their own."""
+    xp = namespace(matrix)
+    shape = (*index.shape, matrix.shape[-1])
+    return xp.take_along_axis(matrix, xp.broadcast_to(index[..., None], shape), axis=-2)
+
+
+def take_columns(matrix: Array, index: Array) -> Array:
+    """Columns of (..., p, n), in the order of (..., k) indices of their own."""
+    xp = namespace(matrix)
+    shape = (*matrix.shape[:-1], index.shape[-1])
+    return xp.take_along_axis(
+        matrix, xp.broadcast_to(index[..., None, :], shape), axis=-1
+    )
 
 
 def block_diagonal(first: Array, second: Array) -> Array:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields, replace
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from hankelcut import _array
 from hankelcut._parallel import map_in_threads
 from hankelcut._typing import Array
@@ -30,6 +32,8 @@ StateMap: TypeAlias = Literal["real", "complex"]
 # Values with all their digits take a second decomposition: a few percent of the time
 # of a balancing up to this size.
 _MOST_GRADED_VALUES = 64
+# Entries of the generators of the systems that one core works on at a time.
+_ENTRIES_PER_PART = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,14 +172,31 @@ def balance(
     ):
         gain = 2 * system.readout_gain
         system = replace(system, C=gain * system.C, readout="complex")
-    if gramians == "closed_form" and _array.is_numpy(system.B) and system.batch_shape:
+    is_stack = bool(system.batch_shape) and 0 not in system.batch_shape
+    on_cores = is_stack and _array.is_numpy(system.B)
+    if on_cores and isinstance(system, DiagonalStateSpace):
         require_solvable(caller, system)
-        items = [system[index] for index in _array.batch_indices(system)]
+        parts = _parts(system)
         balancings = map_in_threads(
-            lambda item: _balance(item, gramians, caller), items
+            lambda part: _balance(part, gramians, caller), parts
         )
-        return _restack(system, balancings, gramians, caller)
+        return _rejoined(system, balancings)
     return _balance(system, gramians, caller)
+
+
+def _parts(system: DiagonalStateSpace) -> list[DiagonalStateSpace]:
+    """Pieces of a stack, with one batch axis, that stay in a core's cache."""
+    n, m, p = system.n_states, system.n_inputs, system.n_outputs
+    axes = len(system.batch_shape)
+    exponents, B, C, D = (
+        np.reshape(array, (-1, *array.shape[axes:]))
+        for array in (system.exponents, system.B, system.C, system.D)
+    )
+    step = max(1, _ENTRIES_PER_PART // max(1, n * max(1, min(n, m), min(n, p))))
+    pieces = [slice(k, k + step) for k in range(0, exponents.shape[0], step)]
+    return [
+        replace(system, exponents=exponents[k], B=B[k], C=C[k], D=D[k]) for k in pieces
+    ]
 
 
 def _balance(
@@ -212,22 +233,13 @@ def _decomposed(
     return Balancing(system, values, doubt, Lc, Lo, U, _array.adjoint(Vh))
 
 
-def _restack(
-    system: StateSpace | DiagonalStateSpace,
-    items: list[Balancing],
-    gramians: GramianMethod,
-    caller: str,
-) -> Balancing:
-    """Return the balancing of a stack of systems from those of its items."""
-    if not items:
-        return _balance(system, gramians, caller)
-    xp = _array.namespace(system.B)
-    stacks = {
-        field.name: xp.stack([getattr(item, field.name) for item in items])
+def _rejoined(system: DiagonalStateSpace, parts: list[Balancing]) -> Balancing:
+    """Return the balancing of a stack of systems from those of its pieces."""
+    joined = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])
         for field in fields(Balancing)
         if field.name != "system"
     }
-    shaped = {
-        k: xp.reshape(v, (*system.batch_shape, *v.shape[1:])) for k, v in stacks.items()
-    }
-    return Balancing(system, **shaped)
+    shape = system.batch_shape
+    arrays = {k: np.reshape(v, (*shape, *v.shape[1:])) for k, v in joined.items()}
+    return Balancing(system, **arrays)

@@ -185,7 +185,7 @@ def _direct(
     while order in orders and len(collided) <= _NEIGHBOURS:
         block = truncated.leading(order)
         poles, vectors = eigenvectors(block.dense.A)
-        stored = n_stored(poles, real_map=block.real_map)
+        stored = int(n_stored(poles, real_map=block.real_map))
         if stored > most and orders.step < 0:
             # Real poles take a stored state each: step by their share, less a little.
             order -= max(1, order * (stored - most) // stored - 2)
@@ -193,7 +193,7 @@ def _direct(
         modes = modes_of(block, poles, vectors)
         if modes is not None:
             allowed = max(_SHARE_OF_BOUND * bounds[order], accuracy)
-            if stored > most or storage_error(modes, storage_eps) <= allowed:
+            if stored > most or float(storage_error(modes, storage_eps)) <= allowed:
                 return _noted(_rounded(modes, allowed), collided), collided
         collided.append(block)
         order += orders.step
@@ -202,7 +202,7 @@ def _direct(
 
 def _rounded(modes: Modes, allowed: float) -> Modes:
     """Count the rounding of poles next to the stability boundary in the error."""
-    rounding = pole_rounding(modes)
+    rounding = float(pole_rounding(modes))
     if rounding <= allowed:
         return modes
     note = (

@@ -63,7 +63,7 @@ def separated_modes(
     best: Modes | None = None
     for power in _SIZE_POWERS:
         poles, vectors = eigenvectors(A + size * storage_eps**power * generic)
-        if n_stored(poles, real_map=truncated.real_map) > most:
+        if int(n_stored(poles, real_map=truncated.real_map)) > most:
             continue
         exponents = exponents_of(poles, truncated.dense.time)
         if bool(xp.any(xp.real(exponents) >= 0)):
@@ -73,7 +73,7 @@ def separated_modes(
         if modes is None:
             continue
         added = _SEARCH_MARGIN * _model_error(truncated, modes)
-        added += storage_error(modes, storage_eps)
+        added += float(storage_error(modes, storage_eps))
         if best is None or added < best.added_error:
             best = replace(modes, added_error=added)
     if best is None:

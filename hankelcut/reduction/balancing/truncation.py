@@ -13,7 +13,7 @@ from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous
 from hankelcut.reduction.balancing.balancing import Balancing
 from hankelcut.reduction.balancing.diagonal_truncation import truncate_to_modes
-from hankelcut.reduction.balancing.stored_modes import Modes
+from hankelcut.reduction.balancing.stored_modes import Modes, padded
 from hankelcut.reduction.order_selection import OrderSelection, OrderTarget
 from hankelcut.reduction.result import ErrorBound, ReductionResult
 
@@ -218,7 +218,7 @@ def _truncate_diagonal(
         for index, cut in zip(items, cuts, strict=True)
     ]
     selections = [OrderSelection(m.balanced_order, m.notes) for m in modes]
-    reduced, left, right = _stack([_padded(item, order) for item in modes], full)
+    reduced, left, right = _stack([padded(item, order) for item in modes], full)
     balanced = balancing.system
     assert isinstance(balanced, DiagonalStateSpace)  # noqa: S101 - narrows the type
     kind = "real map" if balanced.readout == full.readout else "complex map"
@@ -245,30 +245,6 @@ def _everything(full: DiagonalStateSpace) -> Modes:
     if full.readout != "complex":
         identity = xp.concat([identity, -1j * identity], axis=0)
     return Modes(full, identity, identity, int(identity.shape[0]))
-
-
-def _padded(modes: Modes, order: int) -> Modes:
-    """Modes with silent states (b = c = 0) up to a common number of stored states."""
-    system = modes.system
-    missing = order - system.n_states
-    if missing == 0:
-        return modes
-    xp = _array.namespace(system.B)
-    silent = _array.zeros((missing,), system.exponents) + _PADDING_EXPONENT
-    rows = _array.zeros((missing, system.n_inputs), system.B)
-    columns = _array.zeros((system.n_outputs, missing), system.C)
-    padding = _array.zeros((modes.left.shape[0], missing), modes.left)
-    padded = DiagonalStateSpace(
-        xp.concat([system.exponents, silent]),
-        xp.concat([system.B, rows], axis=0),
-        xp.concat([system.C, columns], axis=1),
-        system.D,
-        system.time,
-        system.readout,
-    )
-    left = xp.concat([modes.left, padding], axis=1)
-    right = xp.concat([modes.right, padding], axis=1)
-    return replace(modes, system=padded, left=left, right=right)
 
 
 def _stack(
