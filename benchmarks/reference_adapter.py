@@ -2,32 +2,35 @@
 
 import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from hankelcut.adapters import (
+    LayerReading,
     Policy,
     ReductionEvent,
     Replacement,
     StateParameter,
+    StoredMatrix,
     reduce_,
 )
-from hankelcut.adapters.lru import LRUAdapter
+from hankelcut.adapters.layers.lru import LRUAdapter
+from hankelcut.adapters.protocol import Exactness, Role
 from hankelcut.lti import DiagonalStateSpace, Discrete
 
 # What it refuses is not what the study is about.
 REFUSALS = LRUAdapter()
 
-STATE_AXES = {
-    "nu_log": (0, "pole", "real"),
-    "theta_log": (0, "pole", "real"),
-    "gamma_log": (0, "pole", "real"),
-    "B_re": (0, "input", "real"),
-    "B_im": (0, "input", "imag"),
-    "C_re": (1, "output", "real"),
-    "C_im": (1, "output", "imag"),
+STATE_AXES: dict[str, tuple[int, Role]] = {
+    "nu_log": (0, "pole"),
+    "theta_log": (0, "pole"),
+    "gamma_log": (0, "pole"),
+    "B_re": (0, "input"),
+    "B_im": (0, "input"),
+    "C_re": (1, "output"),
+    "C_im": (1, "output"),
 }
 
 
@@ -35,24 +38,31 @@ class PlainLRUAdapter:
     """Reads and writes nu_log, theta_log, gamma_log, B_re, B_im, C_re, C_im and D."""
 
     name = "plain LRU"
-    exactness: Literal["exact", "selection only"] = "exact"
+    exactness: Exactness = "exact"
 
     def matches(self, module: nn.Module) -> bool:
         """Whether the module itself holds the eight parameters."""
         own = module._parameters
         return all(own.get(name) is not None for name in (*STATE_AXES, "D"))
 
-    def extract(self, layer: nn.Module) -> DiagonalStateSpace:
+    def attributes(self, layer: nn.Module, n_states: int) -> Mapping[str, Any]:
+        """Return nothing: all sizes are those of the parameters."""
+        return {}
+
+    def read(self, layer: nn.Module) -> LayerReading:
         """Read the layer as a discrete system with a real readout."""
-        REFUSALS.extract(layer)
+        REFUSALS.read(layer)
         p = {name: value.detach().double() for name, value in layer.named_parameters()}
         exponents = torch.complex(-p["nu_log"].exp(), p["theta_log"].exp())
-        scale = p["gamma_log"].exp()[:, None]
-        B = scale * torch.complex(p["B_re"], p["B_im"])
+        scale = p["gamma_log"].exp()
+        B = scale[:, None] * torch.complex(p["B_re"], p["B_im"])
         C = torch.complex(p["C_re"], p["C_im"])
-        return DiagonalStateSpace(
+        system = DiagonalStateSpace(
             exponents, B, C, torch.diag(p["D"]), Discrete(), "real"
         )
+        inputs = StoredMatrix(("B_re", "B_im"), "parts", scale)
+        outputs = StoredMatrix(("C_re", "C_im"), "parts", torch.ones_like(scale))
+        return LayerReading(system, inputs, outputs)
 
     def write(self, layer: nn.Module, system: DiagonalStateSpace) -> Replacement:
         """Compute the parameters that store a system: gamma is sqrt(1 - |pole|^2)."""
@@ -81,10 +91,6 @@ class PlainLRUAdapter:
     def state_parameters(self, layer: nn.Module) -> tuple[StateParameter, ...]:
         """Describe the seven parameters with a state axis."""
         return tuple(StateParameter(name, *rest) for name, rest in STATE_AXES.items())
-
-    def input_scale(self, values: Mapping[str, Tensor]) -> Tensor:
-        """Scale exp(gamma_log) between stored rows and rows of B."""
-        return values["gamma_log"].detach().double().exp()
 
 
 def cut(

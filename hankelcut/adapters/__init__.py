@@ -14,25 +14,41 @@ from hankelcut.adapters.policies import (
     EnergyTolerance,
     ErrorTolerance,
     FixedFraction,
+    GlobalBudget,
+    LayerSpectrum,
+    ModelPolicy,
     Policy,
     TargetOrder,
 )
-from hankelcut.adapters.protocol import Adapter, Replacement, StateParameter
+from hankelcut.adapters.protocol import (
+    Adapter,
+    LayerReading,
+    LinearAdapter,
+    Replacement,
+    StateParameter,
+)
 from hankelcut.adapters.reduce_in_place import extract, reduce_, write_back
 from hankelcut.adapters.reduction_event import LayerCut, ReductionEvent
 from hankelcut.adapters.registry import find_adapter, find_layers, state_sizes
+from hankelcut.adapters.stored_matrix import StoredMatrix
 
 __all__ = [
     "Adapter",
     "EnergyTolerance",
     "ErrorTolerance",
     "FixedFraction",
+    "GlobalBudget",
     "InTrainingReducer",
     "LayerCut",
+    "LayerReading",
+    "LayerSpectrum",
+    "LinearAdapter",
+    "ModelPolicy",
     "Policy",
     "ReductionEvent",
     "Replacement",
     "StateParameter",
+    "StoredMatrix",
     "TargetOrder",
     "extract",
     "find_adapter",

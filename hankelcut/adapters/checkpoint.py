@@ -6,14 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from hankelcut._errors import CheckpointMismatchError
-from hankelcut.adapters.registry import find_adapter, find_layers, n_states
-from hankelcut.adapters.surgery import (
+from hankelcut.adapters.cuts.surgery import (
     ParameterExchange,
     exchange_parameters,
     require_held,
     require_rebindable,
     require_separate_states,
 )
+from hankelcut.adapters.registry import find_adapter, find_layers, n_states
+from hankelcut.adapters.tensors import find_tensor
 
 __all__ = ["load_reduced"]
 
@@ -71,8 +72,8 @@ def load_reduced(
         require_rebindable(optimizer)
         for prefix, exchange in resized:
             for name in exchange.values:
-                parameter = exchange.layer.get_parameter(name)
-                require_held(optimizer, parameter, f"{prefix}{name}")
+                tensor = find_tensor(exchange.layer, name)
+                require_held(optimizer, tensor, f"{prefix}{name}")
     exchange_parameters(model, exchanges, optimizer)
     model.load_state_dict(state_dict)
 
@@ -105,19 +106,20 @@ def _resized_layers(
     for name, layer in layers.items():
         prefix = f"{name}." if name else ""
         values, sizes = {}, set()
-        for p in find_adapter(layer).state_parameters(layer):
-            old, saved = layer.get_parameter(p.name), state_dict[f"{prefix}{p.name}"]
-            need = list(old.shape)
+        adapter = find_adapter(layer)
+        for p in adapter.state_parameters(layer):
+            old, saved = find_tensor(layer, p.name), state_dict[f"{prefix}{p.name}"]
+            need = tuple(old.shape)
             if saved.ndim == old.ndim:
-                need[p.axis] = saved.shape[p.axis]
-            if list(saved.shape) != need:
+                need = p.shape(need, p.n_states(saved))
+            if tuple(saved.shape) != need:
                 msg = (
                     f"the checkpoint belongs to another model: {prefix}{p.name} has "
                     f"shape {tuple(saved.shape)}, need {tuple(old.shape)} but for the "
                     f"number of states on axis {p.axis}"
                 )
                 raise CheckpointMismatchError(msg)
-            sizes.add(int(saved.shape[p.axis]))
+            sizes.add(p.n_states(saved))
             values[p.name] = saved.detach().to(old).clone()
         if len(sizes) > 1 or sizes == {0}:
             msg = (
@@ -126,5 +128,6 @@ def _resized_layers(
             )
             raise CheckpointMismatchError(msg)
         if sizes != {n_states(layer)}:
-            resized.append((prefix, ParameterExchange(layer, values, {})))
+            attributes = adapter.attributes(layer, sizes.pop())
+            resized.append((prefix, ParameterExchange(layer, values, attributes)))
     return resized

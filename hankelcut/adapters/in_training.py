@@ -9,11 +9,13 @@ import torch
 from torch import nn
 
 from hankelcut._errors import CheckpointMismatchError
-from hankelcut.adapters.optimizer_state import OptimizerStateMode
-from hankelcut.adapters.policies import Policy
+from hankelcut.adapters.cuts.optimizer_state import OptimizerStateMode
+from hankelcut.adapters.cuts.plan import CutContext
+from hankelcut.adapters.cuts.settings import CutSettings
+from hankelcut.adapters.cuts.transaction import cut_model, require_ready
+from hankelcut.adapters.policies import ModelPolicy, Policy
 from hankelcut.adapters.reduction_event import ReductionEvent
 from hankelcut.adapters.registry import LayerFilter
-from hankelcut.adapters.transaction import CutSettings, cut_model, require_ready
 from hankelcut.lti import GramianMethod
 from hankelcut.reduction import StateMap
 
@@ -33,8 +35,9 @@ class InTrainingReducer:
         The model in training.
     optimizer : torch.optim.Optimizer
         The optimizer that holds its parameters (Adam, AdamW, SGD and their kin).
-    policy : Policy
-        `EnergyTolerance`, `ErrorTolerance`, `FixedFraction` or `TargetOrder`.
+    policy : Policy or ModelPolicy
+        `EnergyTolerance`, `ErrorTolerance`, `FixedFraction` or `TargetOrder` for each
+        layer, or `GlobalBudget` for all of them together.
     every : int
         Steps between attempts.
     start : int
@@ -43,6 +46,9 @@ class InTrainingReducer:
         Last count at which one is made; no limit by default.
     minimum_saving : float
         A layer is cut only if it loses at least this share of its states.
+    multiple_of : int
+        Numbers of states are rounded up to a multiple of this one, for hardware that
+        works in tiles.
     map : {"real", "complex"}
         Balance the real input-output map (default) or the complex states (ablation).
     gramians : {"structured", "closed_form"}
@@ -55,13 +61,17 @@ class InTrainingReducer:
     probe : callable, optional
         Takes nothing and returns a loss; called before and after each attempt, it must
         not change the model (use `torch.no_grad()` and evaluation mode).
+    rollback_tolerance : float, optional
+        Undo a cut that raises the loss on the probe by more than this share of it: the
+        very parameters, optimizer state and buffers from before are put back.
     filter_fn : callable, optional
         Called with name and layer; False leaves the layer alone.
 
     Raises
     ------
     ValueError
-        If the schedule or another option is out of range.
+        If the schedule or another option is out of range, or a `rollback_tolerance`
+        comes without a `probe`.
     TypeError
         If `policy` is none.
     UnsupportedLayerError
@@ -74,32 +84,41 @@ class InTrainingReducer:
         self,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
-        policy: Policy,
+        policy: Policy | ModelPolicy,
         *,
         every: int,
         start: int = 0,
         until: int | None = None,
         minimum_saving: float = 0.05,
+        multiple_of: int = 1,
         map: StateMap = "real",
         gramians: GramianMethod = "structured",
         optimizer_state: OptimizerStateMode = "transport",
         probe: Callable[[], float] | None = None,
+        rollback_tolerance: float | None = None,
         filter_fn: LayerFilter | None = None,
     ) -> None:
         if every < 1 or start < 0 or (until is not None and until < start):
             msg = f"got every={every}, start={start}, until={until}; need every >= 1 "
             raise ValueError(msg + "and 0 <= start <= until")
-        if not isinstance(policy, Policy):
+        if not isinstance(policy, Policy | ModelPolicy):
             msg = f"got policy={policy!r}, need a policy such as EnergyTolerance(0.02)"
             raise TypeError(msg)
-        self._model, self._optimizer, self._policy = model, optimizer, policy
+        if rollback_tolerance is not None and (probe is None or rollback_tolerance < 0):
+            msg = f"got rollback_tolerance={rollback_tolerance!r} and probe={probe!r}, "
+            raise ValueError(msg + "need a share >= 0 and a probe that returns a loss")
+        settings = CutSettings(
+            minimum_saving, multiple_of, map, gramians, optimizer_state
+        )
+        self._model = model
+        self._context = CutContext(policy, optimizer, settings)
         self._every, self._start = every, start
         self._until = math.inf if until is None else until
-        self._settings = CutSettings(minimum_saving, map, gramians, optimizer_state)
         self._probe, self._filter_fn = probe, filter_fn
+        self._rollback_tolerance = rollback_tolerance
         self._count = 0
         self.events: list[ReductionEvent] = []
-        require_ready(model, optimizer, self._settings, filter_fn)
+        require_ready(model, self._context, filter_fn)
 
     def step(self) -> ReductionEvent | None:
         """Count one optimizer step and cut if this is a scheduled one.
@@ -122,23 +141,26 @@ class InTrainingReducer:
             self._count = count
             return None
         before = None if self._probe is None else float(self._probe())
-        event = cut_model(
-            self._model,
-            self._policy,
-            self._optimizer,
-            self._settings,
-            self._filter_fn,
-            count,
-        )
+        done = cut_model(self._model, self._context, self._filter_fn, count)
         self._count = count
-        event = dataclasses.replace(event, loss_before=before, loss_after=before)
+        event = dataclasses.replace(done.event, loss_before=before, loss_after=before)
         # On record before the probe, which is the caller's and may fail.
         self.events.append(event)
         if self._probe is not None and event.is_cut:
-            after = float(self._probe())
-            event = dataclasses.replace(event, loss_after=after)
+            event = dataclasses.replace(event, loss_after=float(self._probe()))
+            if self._is_too_costly(event):
+                done.exchanged.undo()
+                event = dataclasses.replace(event, rolled_back=True)
             self.events[-1] = event
         return event
+
+    def _is_too_costly(self, event: ReductionEvent) -> bool:
+        """Whether a cut raised the loss by more than is tolerated."""
+        before, after = event.loss_before, event.loss_after
+        if self._rollback_tolerance is None or before is None or after is None:
+            return False
+        # A loss that is no number is above every limit.
+        return not after <= before + self._rollback_tolerance * abs(before)
 
     def _is_scheduled(self, count: int) -> bool:
         in_window = self._start <= count <= self._until
@@ -187,9 +209,10 @@ class InTrainingReducer:
     def _schedule(self) -> dict[str, Any]:
         until = None if self._until == math.inf else int(self._until)
         return {
-            "policy": repr(self._policy),
+            "policy": repr(self._context.policy),
             "every": self._every,
             "start": self._start,
             "until": until,
-            **dataclasses.asdict(self._settings),
+            "rollback_tolerance": self._rollback_tolerance,
+            **dataclasses.asdict(self._context.settings),
         }

@@ -2,37 +2,111 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor, nn
 
-from hankelcut.lti import DiagonalStateSpace
+from hankelcut.adapters.stored_matrix import StoredMatrix
+from hankelcut.lti import DiagonalStateSpace, StateSpace
 
-__all__ = ["Adapter", "Replacement", "StateParameter"]
+__all__ = [
+    "REMOVED",
+    "Adapter",
+    "Exactness",
+    "LayerReading",
+    "LinearAdapter",
+    "Replacement",
+    "Role",
+    "StateParameter",
+]
+
+Exactness: TypeAlias = Literal["exact", "selection only"]
+"""Whether any reduced diagonal system can be stored, or only fewer of the states."""
+
+Role: TypeAlias = Literal["pole", "input", "output"]
+"""What a parameter with a state axis is part of: see `StateParameter`."""
+
+REMOVED: Final = object()
+"""Value of an attribute that a layer must lose, such as a cache of another size."""
 
 
 @dataclass(frozen=True)
 class StateParameter:
-    """A parameter with a state axis, and how its optimizer state moves in a cut.
+    """A parameter with a state axis.
 
     Parameters
     ----------
     name : str
-        Attribute of the layer.
+        Path from the layer, such as ``"kernel.C"``; a buffer in its place is allowed.
     axis : int
         Its state axis.
     role : {"pole", "input", "output"}
-        ``"input"`` rows belong to B, ``"output"`` columns to C: first moments follow
-        the projections. ``"pole"``: a nonlinear function of the pole, whose moments
-        have no linear map.
-    part : {"real", "imag"}
-        Which part of B or C the parameter holds; unused for poles.
+        ``"input"`` rows belong to B, ``"output"`` columns to C, and the reading of the
+        layer says how. ``"pole"``: a nonlinear function of the pole, whose moments have
+        no linear map and start anew.
+    blocks : int
+        Number of state axes that lie one behind the other on that axis, as in
+        [C_forward, C_backward].
     """
 
     name: str
     axis: int
-    role: Literal["pole", "input", "output"]
-    part: Literal["real", "imag"] = "real"
+    role: Role
+    blocks: int = 1
+
+    def n_states(self, tensor: Tensor) -> int:
+        """Return the number of states of a value of the parameter."""
+        return int(tensor.shape[self.axis]) // self.blocks
+
+    def shape(self, old: tuple[int, ...], n_states: int) -> tuple[int, ...]:
+        """Return a shape with another number of states."""
+        new = list(old)
+        new[self.axis] = self.blocks * n_states
+        return tuple(new)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerReading:
+    """A layer as a linear system, and how its parameters hold it.
+
+    Parameters
+    ----------
+    system : DiagonalStateSpace or StateSpace
+        What the layer computes, its state-space part: discrete, in double precision,
+        detached, on its device. A batch axis holds the channels of a bank, which have
+        one number of states. Layers that read their state after the update have the
+        transfer function z (G(z) - D) + D of it.
+    inputs, outputs : StoredMatrix, optional
+        How parameters hold B and C; None where one of them is no parameter.
+    balanced : DiagonalStateSpace or StateSpace, optional
+        What is reduced and written in its place, where that is not `system`: channels
+        that share their poles are reduced as one continuous system.
+    stored_as : DiagonalStateSpace, optional
+        For dense systems: a diagonal one of the form in which they can be stored.
+    bound_gain : float, optional
+        The error of the layer is at most this many times that of the balanced system;
+        None where there is no such number and the error is bracketed afterwards.
+    """
+
+    system: DiagonalStateSpace | StateSpace
+    inputs: StoredMatrix | None = None
+    outputs: StoredMatrix | None = None
+    balanced: DiagonalStateSpace | StateSpace | None = None
+    stored_as: DiagonalStateSpace | None = None
+    bound_gain: float | None = 1.0
+
+    @property
+    def to_balance(self) -> DiagonalStateSpace | StateSpace:
+        """The system that is reduced and written."""
+        return self.system if self.balanced is None else self.balanced
+
+    @property
+    def form(self) -> DiagonalStateSpace:
+        """A system of the form in which the reduced one is stored."""
+        if self.stored_as is not None:
+            return self.stored_as
+        assert isinstance(self.to_balance, DiagonalStateSpace)  # noqa: S101 - narrows it
+        return self.to_balance
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +116,8 @@ class Replacement:
     Parameters
     ----------
     values : mapping of str to tensor
-        One value per `StateParameter`, of the layer's dtype and device.
-    gauge : (r,) complex128 tensor
+        One value per `StateParameter`, of the layer's device.
+    gauge : (..., r) complex128 tensor
         Scaling t of the modes: the stored state is x_i / t_i, B holds b_i / t_i and C
         holds t_i c_i.
     """
@@ -54,7 +128,7 @@ class Replacement:
 
 @runtime_checkable
 class Adapter(Protocol):
-    """How one kind of layer is read as a system and written from one.
+    """How one kind of layer is found and resized.
 
     Adapters recognise layers by names and shapes of parameters and never import the
     package that the layer comes from.
@@ -66,7 +140,7 @@ class Adapter(Protocol):
         ...
 
     @property
-    def exactness(self) -> Literal["exact", "selection only"]:
+    def exactness(self) -> Exactness:
         """Whether any reduced diagonal system can be stored, or only fewer states."""
         ...
 
@@ -74,18 +148,45 @@ class Adapter(Protocol):
         """Whether the module is of this kind, by the names of its parameters."""
         ...
 
-    def extract(self, layer: nn.Module) -> DiagonalStateSpace:
-        """Read the layer as a discrete system in complex128 on its device."""
+    def state_parameters(self, layer: nn.Module) -> tuple[StateParameter, ...]:
+        """Describe every parameter with a state axis; the first one has no blocks."""
+        ...
+
+    def attributes(self, layer: nn.Module, n_states: int) -> Mapping[str, Any]:
+        """Return what else a layer of another number of states needs, by path.
+
+        Parameters
+        ----------
+        layer : torch.nn.Module
+            The layer as it is.
+        n_states : int
+            The number of stored states wanted.
+
+        Returns
+        -------
+        mapping of str to object
+            Plain attributes (sizes, caches) and submodules; `REMOVED` for those that
+            must go.
+        """
+        ...
+
+
+@runtime_checkable
+class LinearAdapter(Adapter, Protocol):
+    """How one kind of linear layer is read as a system and written from one."""
+
+    def read(self, layer: nn.Module) -> LayerReading:
+        """Read the layer as a system, and how its parameters hold it."""
         ...
 
     def write(self, layer: nn.Module, system: DiagonalStateSpace) -> Replacement:
-        """Compute the parameters that store a system; the layer stays as it is."""
-        ...
+        """Compute the parameters that store a system; the layer stays as it is.
 
-    def state_parameters(self, layer: nn.Module) -> tuple[StateParameter, ...]:
-        """Describe every parameter with a state axis."""
-        ...
-
-    def input_scale(self, values: Mapping[str, Tensor]) -> Tensor:
-        """Scale s in b_i = s_i B_i of stored rows B, (n,), float64."""
+        Parameters
+        ----------
+        layer : torch.nn.Module
+            The layer.
+        system : DiagonalStateSpace
+            Of the form of `LayerReading.form`, with any number of states.
+        """
         ...

@@ -4,45 +4,51 @@ import torch
 from torch import nn
 
 from hankelcut._errors import UnsupportedLayerError
-from hankelcut.adapters.optimizer_state import OptimizerStateMode
-from hankelcut.adapters.policies import Policy
-from hankelcut.adapters.reduction_event import ReductionEvent
-from hankelcut.adapters.registry import LayerFilter, find_adapter
-from hankelcut.adapters.surgery import (
+from hankelcut.adapters.cuts.optimizer_state import OptimizerStateMode
+from hankelcut.adapters.cuts.plan import CutContext
+from hankelcut.adapters.cuts.settings import CutSettings
+from hankelcut.adapters.cuts.surgery import (
     ParameterExchange,
     exchange_parameters,
     require_held,
     require_rebindable,
 )
-from hankelcut.adapters.transaction import CutSettings, cut_model
-from hankelcut.lti import DiagonalStateSpace, GramianMethod
+from hankelcut.adapters.cuts.transaction import cut_model
+from hankelcut.adapters.policies import ModelPolicy, Policy
+from hankelcut.adapters.protocol import LinearAdapter
+from hankelcut.adapters.reduction_event import ReductionEvent
+from hankelcut.adapters.registry import LayerFilter, find_adapter
+from hankelcut.adapters.tensors import find_tensor
+from hankelcut.lti import DiagonalStateSpace, GramianMethod, StateSpace
 from hankelcut.reduction import StateMap
 
 __all__ = ["extract", "reduce_", "write_back"]
 
 
-def extract(layer: nn.Module) -> DiagonalStateSpace:
+def extract(layer: nn.Module) -> DiagonalStateSpace | StateSpace:
     """Read the linear system out of a supported layer, in double precision.
 
     Parameters
     ----------
     layer : torch.nn.Module
-        A supported state-space layer.
+        A supported linear state-space layer.
 
     Returns
     -------
-    DiagonalStateSpace
-        Discrete, complex128, on the layer's device, detached. Layers that read their
-        state after the update have the transfer function z (G(z) - D) + D of it.
+    DiagonalStateSpace or StateSpace
+        Discrete, in double precision, on the layer's device, detached; dense for layers
+        that are not diagonal. A batch axis holds the channels of a bank. Layers that
+        read their state after the update have the transfer function z (G(z) - D) + D
+        of it.
 
     Raises
     ------
     UnsupportedLayerError
-        If no adapter recognises the layer.
+        If no adapter recognises the layer, or it is not linear.
     InvalidSystemError
         If a parameter is NaN or infinite.
     """
-    return find_adapter(layer).extract(layer)
+    return _linear_adapter(layer, "extract").read(layer).system
 
 
 def write_back(
@@ -57,9 +63,11 @@ def write_back(
     Parameters
     ----------
     layer : torch.nn.Module
-        A supported state-space layer.
+        A supported linear state-space layer.
     system : DiagonalStateSpace
-        Discrete, with the inputs, outputs and feedthrough of the layer; torch tensors.
+        Of the form that `extract` returns, with any number of states; torch tensors. A
+        layer whose channels share their poles takes the continuous system that its
+        adapter's reading calls balanced.
     model : torch.nn.Module, optional
         The model around the layer, if its parameters are shared with other modules.
     optimizer : torch.optim.Optimizer, optional
@@ -75,7 +83,7 @@ def write_back(
     OptimizerMismatchError
         If the optimizer does not hold the layer's parameters.
     """
-    adapter = find_adapter(layer)
+    adapter = _linear_adapter(layer, "write_back")
     if not isinstance(system.B, torch.Tensor):
         msg = f"write_back: got a system of {type(system.B).__name__}, need torch "
         raise UnsupportedLayerError(msg + "tensors on the layer's device")
@@ -86,19 +94,34 @@ def write_back(
     if optimizer is not None:
         require_rebindable(optimizer)
         for p in adapter.state_parameters(layer):
-            require_held(optimizer, layer.get_parameter(p.name), p.name)
+            require_held(optimizer, find_tensor(layer, p.name), p.name)
     with torch.no_grad():
         values = adapter.write(layer, system).values
-        exchange_parameters(root, [ParameterExchange(layer, values, {})], optimizer)
+        attributes = adapter.attributes(layer, system.n_states)
+        exchange = ParameterExchange(layer, values, attributes)
+        exchange_parameters(root, [exchange], optimizer)
+
+
+def _linear_adapter(layer: nn.Module, caller: str) -> LinearAdapter:
+    adapter = find_adapter(layer)
+    if isinstance(adapter, LinearAdapter):
+        return adapter
+    msg = (
+        f"{caller}: {type(layer).__name__} is a layer of the kind {adapter.name!r}, "
+        "whose state depends on its inputs: it is no linear system; `reduce_` can "
+        "select among its states"
+    )
+    raise UnsupportedLayerError(msg)
 
 
 def reduce_(
     model: nn.Module,
-    policy: Policy,
+    policy: Policy | ModelPolicy,
     *,
     optimizer: torch.optim.Optimizer | None = None,
     filter_fn: LayerFilter | None = None,
     minimum_saving: float = 0.0,
+    multiple_of: int = 1,
     map: StateMap = "real",
     gramians: GramianMethod = "structured",
     optimizer_state: OptimizerStateMode = "transport",
@@ -109,13 +132,14 @@ def reduce_(
     ----------
     model : torch.nn.Module
         The model, or a single layer.
-    policy : Policy
-        `EnergyTolerance`, `ErrorTolerance`, `FixedFraction` or `TargetOrder`.
+    policy : Policy or ModelPolicy
+        `EnergyTolerance`, `ErrorTolerance`, `FixedFraction` or `TargetOrder` for each
+        layer, or `GlobalBudget` for all of them together.
     optimizer : torch.optim.Optimizer, optional
         Its parameter groups and moments follow.
     filter_fn : callable, optional
         Called with name and layer; False leaves the layer alone.
-    minimum_saving, map, gramians, optimizer_state
+    minimum_saving, multiple_of, map, gramians, optimizer_state
         As in `InTrainingReducer`.
 
     Returns
@@ -138,5 +162,6 @@ def reduce_(
     -----
     After an error the model and the optimizer are as they were.
     """
-    settings = CutSettings(minimum_saving, map, gramians, optimizer_state)
-    return cut_model(model, policy, optimizer, settings, filter_fn, step=0)
+    settings = CutSettings(minimum_saving, multiple_of, map, gramians, optimizer_state)
+    context = CutContext(policy, optimizer, settings)
+    return cut_model(model, context, filter_fn, step=0).event

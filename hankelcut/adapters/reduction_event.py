@@ -23,7 +23,8 @@ class LayerCut:
     measured_error : float
         Largest gain of the change found on a frequency grid, for the layer as stored.
     hankel_singular_values : tuple of float
-        All values before the cut, descending.
+        All values before the cut, descending; of a bank of channels, for each index the
+        largest value of a channel.
     notes : tuple of str
         Why it was left alone, or what was noticed.
     """
@@ -56,6 +57,9 @@ class ReductionEvent:
         Wall-clock time of the cut, probing apart.
     loss_before, loss_after : float or None
         Loss on the probe, if there is one; equal when nothing was cut.
+    rolled_back : bool
+        Whether the cut was undone because of the loss; the layers' records then say
+        what was tried.
     """
 
     step: int
@@ -63,11 +67,12 @@ class ReductionEvent:
     seconds: float
     loss_before: float | None = None
     loss_after: float | None = None
+    rolled_back: bool = False
 
     @property
     def is_cut(self) -> bool:
-        """Whether any layer lost states."""
-        return any(layer.is_cut for layer in self.layers)
+        """Whether any layer lost states for good."""
+        return not self.rolled_back and any(layer.is_cut for layer in self.layers)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the event as plain JSON types."""

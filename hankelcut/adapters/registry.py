@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
+import torch
 from torch import nn
 
 from hankelcut._errors import UnsupportedLayerError
-from hankelcut.adapters.lru import LRUAdapter
+from hankelcut.adapters.layers.lru import LRUAdapter
 from hankelcut.adapters.protocol import Adapter
+from hankelcut.adapters.tensors import find_tensor
 
 __all__ = [
     "ADAPTERS",
@@ -15,6 +17,7 @@ __all__ = [
     "find_layers",
     "n_states",
     "state_sizes",
+    "storage_eps",
 ]
 
 ADAPTERS: tuple[Adapter, ...] = (LRUAdapter(),)
@@ -112,4 +115,16 @@ def state_sizes(model: nn.Module) -> dict[str, int]:
 def n_states(layer: nn.Module) -> int:
     """Return the number of stored states of a layer, from its parameters' shapes."""
     first = find_adapter(layer).state_parameters(layer)[0]
-    return int(layer.get_parameter(first.name).shape[first.axis])
+    return first.n_states(find_tensor(layer, first.name))
+
+
+def storage_eps(layer: nn.Module) -> float:
+    """Return the machine epsilon of the arithmetic in which a layer's poles are kept.
+
+    Parameters
+    ----------
+    layer : torch.nn.Module
+        A supported layer.
+    """
+    first = find_adapter(layer).state_parameters(layer)[0]
+    return float(torch.finfo(find_tensor(layer, first.name).dtype).eps)

@@ -8,6 +8,7 @@ side.
 """
 
 from hankelcut.reduction.balancing.balancing import Balancing, StateMap, balance
+from hankelcut.reduction.balancing.bank_truncation import BankSpectrum, truncate_bank
 from hankelcut.reduction.balancing.truncation import truncate
 from hankelcut.reduction.certificate import Certificate
 from hankelcut.reduction.comparison import METHODS, Comparison, compare
@@ -56,6 +57,7 @@ from hankelcut.reduction.result import ErrorBound, ReductionResult
 __all__ = [
     "METHODS",
     "Balancing",
+    "BankSpectrum",
     "Certificate",
     "Comparison",
     "ErrorBound",
@@ -83,4 +85,5 @@ __all__ = [
     "singular_perturbation_approximation",
     "time_limited_truncation",
     "truncate",
+    "truncate_bank",
 ]

@@ -1,6 +1,7 @@
 """A reduction in training, tried on a small model."""
 
 import io
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -295,7 +296,9 @@ def _default_loss(
     if not layers:
         msg = "check_in_training_reduction: no adapter recognises a layer of the model"
         raise UnsupportedLayerError(f"{msg}; need one to reduce")
-    return partial(_distance, m=extract(layers[0]).n_inputs, seed=seed)
+    system = extract(layers[0])
+    m = system.n_inputs * math.prod(system.batch_shape)
+    return partial(_distance, m=m, seed=seed)
 
 
 def _distance(model: Model, *, m: int, seed: int) -> Tensor:

@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import math
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from hankelcut.adapters import (
     FixedFraction,
     InTrainingReducer,
     ReductionEvent,
+    TargetOrder,
     load_reduced,
     state_sizes,
 )
@@ -260,3 +262,88 @@ def test_loading_refuses_a_foreign_optimizer(model):
     with pytest.raises(hc.OptimizerMismatchError, match="does not hold"):
         load_reduced(model, reduced.state_dict(), optimizer=optimizer)
     assert list(state_sizes(model).values()) == [16, 16]
+
+
+def snapshot(model, optimizer):
+    """The very objects of a model and its optimizer, and copies of their values."""
+    tensors = [*model.parameters(), *model.buffers()]
+    states = [
+        (key, value)
+        for p in model.parameters()
+        for key, value in optimizer.state[p].items()
+    ]
+    groups = [list(group["params"]) for group in optimizer.param_groups]
+    return tensors, [t.detach().clone() for t in tensors], states, groups
+
+
+@pytest.mark.parametrize("loss_after", [2.0, math.nan])
+def test_a_cut_that_costs_too_much_is_undone(model, batch, train, loss_after):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    train(model, optimizer, batch)
+    losses = iter([1.0, loss_after])
+    reducer = InTrainingReducer(
+        model,
+        optimizer,
+        TargetOrder(6),
+        every=1,
+        probe=lambda: next(losses),
+        rollback_tolerance=0.5,
+    )
+    tensors, values, states, groups = snapshot(model, optimizer)
+    event = reducer.step()
+    assert event.rolled_back
+    assert not event.is_cut
+    assert [cut.states_after for cut in event.layers] == [6, 6]
+    now = snapshot(model, optimizer)
+    assert all(a is b for a, b in zip(now[0], tensors, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(tensors, values, strict=True))
+    for (key, value), (old_key, old) in zip(now[2], states, strict=True):
+        assert key == old_key
+        assert value is old
+    for group, old in zip(now[3], groups, strict=True):
+        assert all(a is b for a, b in zip(group, old, strict=True))
+    # Training goes on, and the event survives JSON.
+    train(model, optimizer, batch)
+    assert ReductionEvent.from_dict(event.to_dict()) == event or math.isnan(loss_after)
+
+
+def test_a_cut_that_costs_little_stays(model, batch, train):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    train(model, optimizer, batch)
+    losses = iter([1.0, 1.4])
+    reducer = InTrainingReducer(
+        model,
+        optimizer,
+        TargetOrder(6),
+        every=1,
+        probe=lambda: next(losses),
+        rollback_tolerance=0.5,
+    )
+    event = reducer.step()
+    assert event.is_cut
+    assert not event.rolled_back
+    assert (event.loss_before, event.loss_after) == (1.0, 1.4)
+
+
+def test_a_rollback_needs_a_probe(model):
+    optimizer = torch.optim.AdamW(model.parameters())
+    with pytest.raises(ValueError, match="need a share >= 0 and a probe"):
+        InTrainingReducer(
+            model, optimizer, TargetOrder(6), every=1, rollback_tolerance=0.1
+        )
+
+
+def test_numbers_of_states_are_rounded_up(model):
+    optimizer = torch.optim.AdamW(model.parameters())
+    twin = copy.deepcopy(model)
+    exact = InTrainingReducer(
+        twin, torch.optim.AdamW(twin.parameters()), ErrorTolerance(0.8), every=1
+    ).step()
+    reducer = InTrainingReducer(
+        model, optimizer, ErrorTolerance(0.8), every=1, multiple_of=5
+    )
+    event = reducer.step()
+    for plain, cut in zip(exact.layers, event.layers, strict=True):
+        assert plain.is_cut
+        assert cut.states_after == 5 * math.ceil(plain.states_after / 5)
+        assert cut.error_bound <= plain.error_bound

@@ -5,10 +5,11 @@ import torch
 
 import hankelcut as hc
 from hankelcut.adapters import EnergyTolerance, ErrorTolerance, TargetOrder, reduce_
-from hankelcut.adapters.optimizer_state import Coordinates, moved_state
+from hankelcut.adapters.cuts.optimizer_state import Coordinates, moved_state
+from hankelcut.adapters.cuts.settings import CutSettings
+from hankelcut.adapters.cuts.surgery import trial_layer
 from hankelcut.adapters.protocol import Replacement
 from hankelcut.adapters.registry import find_adapter
-from hankelcut.adapters.transaction import CutSettings
 
 INPUTS_AND_OUTPUTS = ("B_re", "B_im", "C_re", "C_im")
 
@@ -49,10 +50,12 @@ def test_second_moments_are_those_of_transported_gradients(make_layer, rng):
     layer = make_layer(3, 8, dtype=torch.float64)
     adapter = find_adapter(layer)
     parameters = adapter.state_parameters(layer)
-    result = hc.balanced_truncation(adapter.extract(layer), order=5)
+    old = adapter.read(layer)
+    result = hc.balanced_truncation(old.system, order=5)
     written = adapter.write(layer, result.system)
+    new = adapter.read(trial_layer(layer, written.values, {}))
     coordinates = Coordinates.of_cut(
-        adapter, layer, written, result.left_projection, result.right_projection
+        old, new, written, result.left_projection, result.right_projection
     )
     assert isinstance(written, Replacement)
     variances = {

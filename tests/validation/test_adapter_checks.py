@@ -10,8 +10,14 @@ import torch
 from torch import nn
 
 import hankelcut as hc
-from hankelcut.adapters import Replacement, reduce_, registry
-from hankelcut.adapters.lru import LRUAdapter
+from hankelcut.adapters import (
+    LayerReading,
+    Replacement,
+    StoredMatrix,
+    reduce_,
+    registry,
+)
+from hankelcut.adapters.layers.lru import LRUAdapter
 from hankelcut.nn import LRU
 from hankelcut.validation import (
     ADAPTER_CHECKS,
@@ -58,9 +64,10 @@ class Extracting(LRUAdapter):
     def __init__(self, change):
         self.change = change
 
-    def extract(self, layer):
-        system = super().extract(layer)
-        return replace(system, **self.change(layer, system))
+    def read(self, layer):
+        reading = super().read(layer)
+        change = self.change(layer, reading.system)
+        return replace(reading, system=replace(reading.system, **change))
 
 
 READ_WRONG = {
@@ -100,7 +107,7 @@ def test_transposed_input_matrices_are_caught():
     square = partial(make_lru, n=3)
     with pytest.raises(InvariantViolationError, match="check_extraction: sample"):
         check_adapter(square, adapter=adapter, checks=["extraction"])
-    with pytest.raises(InvariantViolationError, match="build: extract made no system"):
+    with pytest.raises(InvariantViolationError, match="build: read made no system"):
         check_adapter(make_lru, adapter=adapter)
 
 
@@ -246,7 +253,7 @@ class Declaring(LRUAdapter):
         ),
         (
             Writing(lambda layer, s, v: layer.D.data.zero_() is None or {}),
-            "extract or write changed D of the layer",
+            "read or write changed D of the layer",
         ),
         (Writing(lambda layer, s, v: {}, torch.zeros_like), "the gauge is .* none 0"),
         (
@@ -266,23 +273,29 @@ def test_wrong_declarations_are_caught(adapter, message):
 class Careless(LRUAdapter):
     """Takes whatever has the names of an LRU, or any system."""
 
-    def extract(self, layer):
+    def read(self, layer):
         p = {name: value.detach().double() for name, value in layer.named_parameters()}
-        return hc.DiagonalStateSpace(
+        gamma = p["gamma_log"].exp()
+        system = hc.DiagonalStateSpace(
             torch.complex(-p["nu_log"].exp(), p["theta_log"].exp()),
-            p["gamma_log"].exp()[:, None] * torch.complex(p["B_re"], p["B_im"]),
+            gamma[:, None] * torch.complex(p["B_re"], p["B_im"]),
             torch.complex(p["C_re"], p["C_im"]),
             torch.diag(p["D"]),
             hc.Discrete(),
             "real",
         )
+        inputs = StoredMatrix(("B_re", "B_im"), "parts", gamma)
+        outputs = StoredMatrix(("C_re", "C_im"), "parts", torch.ones_like(gamma))
+        return LayerReading(system, inputs, outputs)
 
 
 class Unscaled(Careless):
     """Says that stored rows of B are rows of B, which moments then follow."""
 
-    def input_scale(self, values):
-        return torch.ones_like(values["nu_log"], dtype=torch.float64)
+    def read(self, layer):
+        reading = super().read(layer)
+        inputs = replace(reading.inputs, scale=torch.ones_like(reading.inputs.scale))
+        return replace(reading, inputs=inputs)
 
 
 def test_moments_in_other_units_are_caught():
@@ -311,8 +324,11 @@ class Matching(LRUAdapter):
 @pytest.mark.parametrize(
     ("adapter", "message"),
     [
-        (Careless(), "extract: nu_log with one state more: raised RuntimeError"),
-        (Clamping(), "write: a system with a pole outside the unit circle: was taken"),
+        (Careless(), "read: nu_log with one state more: raised RuntimeError"),
+        (
+            Clamping(),
+            "write: a system with a pole outside .* region: was taken",
+        ),
         (Matching(), "the adapter matches a plain Module"),
     ],
 )

@@ -70,14 +70,16 @@ class Reducer(InTrainingReducer):
 class Never(Reducer):
     def __init__(self, model, optimizer, policy, *, every, probe):
         super().__init__(model, optimizer, policy, every=every, probe=probe)
-        self._settings = replace(self._settings, minimum_saving=0.99)
+        settings = replace(self._context.settings, minimum_saving=0.99)
+        self._context = replace(self._context, settings=settings)
 
 
 class ForgettingTheOptimizer(Reducer):
     def step(self):
-        self._optimizer = None
+        context = self._context
+        self._context = replace(context, optimizer=None)
         event = super().step()
-        self._optimizer = self.optimizer
+        self._context = context
         return event
 
 

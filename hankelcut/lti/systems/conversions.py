@@ -1,5 +1,6 @@
 """Conversions between diagonal, conjugate-closed, real and dense systems."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -10,7 +11,14 @@ from hankelcut.lti.systems._kinds import require_dense_or_diagonal
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 
-__all__ = ["conjugate_closure", "detached", "diagonalize", "real_form", "to_dense"]
+__all__ = [
+    "conjugate_closure",
+    "detached",
+    "diagonalize",
+    "map_arrays",
+    "real_form",
+    "to_dense",
+]
 
 _System = TypeVar("_System", bound=StateSpace | DiagonalStateSpace)
 
@@ -101,8 +109,21 @@ def detached(system: _System) -> _System:
     system : StateSpace or DiagonalStateSpace
         Torch tensors may require gradients; other arrays are returned as they are.
     """
+    return map_arrays(system, _array.detach)
+
+
+def map_arrays(system: _System, function: Callable[[Array], Array]) -> _System:
+    """Return the system with a function applied to each of its four arrays.
+
+    Parameters
+    ----------
+    system : StateSpace or DiagonalStateSpace
+        The system.
+    function : callable
+        Takes and returns an array; what it does to the axes must fit together.
+    """
     first = "A" if isinstance(system, StateSpace) else "exponents"
-    arrays = {k: _array.detach(getattr(system, k)) for k in (first, "B", "C", "D")}
+    arrays = {k: function(getattr(system, k)) for k in (first, "B", "C", "D")}
     return replace(system, **arrays)
 
 

@@ -20,6 +20,7 @@ from hankelcut import _array
 from hankelcut._errors import ToleranceNotAttainableError
 from hankelcut._parallel import map_in_threads
 from hankelcut._typing import Array
+from hankelcut.lti.systems.conversions import map_arrays
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.balancing.balancing import Balancing
@@ -35,7 +36,7 @@ from hankelcut.reduction.balancing.stored_modes import (
     project,
     storage_error,
 )
-from hankelcut.reduction.order_selection import OrderTarget
+from hankelcut.reduction.order_selection import HankelSpectrum, OrderTarget
 from hankelcut.reduction.result import ErrorBound, ReductionResult, storage_tolerance
 
 __all__ = ["BankSpectrum", "truncate_bank"]
@@ -70,18 +71,21 @@ class BankSpectrum:
     values_per_state: int
 
     @classmethod
-    def of(cls, balancing: Balancing, n_states: int) -> "BankSpectrum":
-        """Return the spectrum of a stack of systems with one batch axis.
+    def of(cls, values: Array, uncertainty: Array, n_states: int) -> "BankSpectrum":
+        """Return the spectrum of the channels of a bank.
 
         Parameters
         ----------
-        balancing : Balancing
-            Of the stack.
+        values, uncertainty : (H, N) arrays
+            Hankel singular values of each channel, and how far they may be off.
         n_states : int
             Stored states of every channel.
         """
-        n_channels, n_values = balancing.values.shape
-        channels = [balancing[k].spectrum() for k in range(n_channels)]
+        n_channels, n_values = values.shape
+        channels = [
+            HankelSpectrum.from_arrays(values[k, :], uncertainty[k, :])
+            for k in range(n_channels)
+        ]
         return cls(
             np.array([one.values for one in channels]),
             np.array([one.error_bounds() for one in channels]),
@@ -147,7 +151,9 @@ def truncate_bank(
     ValueError
         If a fixed order is larger than the number of stored states.
     """
-    spectrum = BankSpectrum.of(balancing, stored_as.n_states)
+    spectrum = BankSpectrum.of(
+        balancing.values, balancing.uncertainty, stored_as.n_states
+    )
     bank = _Bank(balancing, stored_as, spectrum, storage_eps, caller)
     most = stored_as.n_states - 1
     limit = most if target.max_order is None else min(most, target.max_order)
@@ -355,16 +361,8 @@ class _Bank:
 
 def _with_batch_axis(modes: Modes) -> Modes:
     """Modes of one system as a stack of one."""
-    system = modes.system
-    fields = {
-        name: getattr(system, name)[None] for name in ("exponents", "B", "C", "D")
-    }
-    return replace(
-        modes,
-        system=replace(system, **fields),
-        left=modes.left[None],
-        right=modes.right[None],
-    )
+    system = map_arrays(modes.system, lambda M: M[None])
+    return replace(modes, system=system, left=modes.left[None], right=modes.right[None])
 
 
 def _result(

@@ -6,7 +6,6 @@ with half the output gain, so that r real states take (r + n_real) / 2 stored on
 """
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from hankelcut import _array
 from hankelcut._typing import Array
 from hankelcut.lti.norms.modal_norms import modal_norms
 from hankelcut.lti.structure.stability import pole_margins
+from hankelcut.lti.systems.conversions import map_arrays
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace, exponents_of
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.balancing.balancing import Balancing
@@ -34,8 +34,6 @@ __all__ = [
 _EIGENVALUE_ROUNDINGS = 4.0
 # Exponent of silent states: abs(pole) = 1/e.
 _SILENT_EXPONENT = -1.0
-
-_System = TypeVar("_System", bound=StateSpace | DiagonalStateSpace)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +72,7 @@ class Modes:
         """
         return replace(
             self,
-            system=_items(self.system, ("exponents", "B", "C", "D"), index),
+            system=map_arrays(self.system, lambda M: _array.take_items(M, index)),
             left=_array.take_items(self.left, index),
             right=_array.take_items(self.right, index),
         )
@@ -121,17 +119,11 @@ class Truncated:
         """
         return replace(
             self,
-            dense=_items(self.dense, ("A", "B", "C", "D"), index),
+            dense=map_arrays(self.dense, lambda M: _array.take_items(M, index)),
             left=_array.take_items(self.left, index),
             right=_array.take_items(self.right, index),
-            stored_as=_items(self.stored_as, ("exponents", "B", "C", "D"), index),
+            stored_as=map_arrays(self.stored_as, lambda M: _array.take_items(M, index)),
         )
-
-
-def _items(system: _System, fields: tuple[str, ...], index: Array) -> _System:
-    """Return some systems of a stack."""
-    taken = {name: _array.take_items(getattr(system, name), index) for name in fields}
-    return replace(system, **taken)
 
 
 def project(

@@ -175,8 +175,7 @@ def adam(
 
 def loss_of(subject: LayerSubject, layer: Layer) -> Tensor:
     """Return a loss that every sample of every output enters, not by its square."""
-    m = subject.adapter_of(layer).extract(layer).n_inputs
-    inputs = subject.inputs(layer, subject.noise(2, 24, m))
+    inputs = subject.inputs(layer, subject.noise(2, 24, subject.n_inputs(layer)))
     outputs = subject.outputs(layer.eval(), inputs)
     return outputs.abs().cos().sum() + outputs.abs().square().sum()
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from hankelcut._errors import HankelcutError
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous, Discrete
 from hankelcut.validation.adapter_properties._tensors import identical, named_tensors
 from hankelcut.validation.adapter_properties.layer_subject import Layer, LayerSubject
@@ -40,46 +41,52 @@ def check_declaration(subject: LayerSubject) -> None:
     Raises
     ------
     InvariantViolationError
-        If the adapter is no `Adapter` or does not match its layer; its system is not
-        discrete, complex128, detached and on the layer's device; a declared parameter
-        is missing or has another number of states; a tensor with that many states is
-        not declared; a written value has another name, shape, dtype or device; the
-        gauge or the input scale is no finite number other than 0 for each state; or
-        the layer is changed. All of it exact.
+        If the adapter is no `LinearAdapter` or does not match its layer; its system is
+        not discrete, in double precision, detached and on the layer's device; a
+        declared parameter is missing or has another number of states; a tensor with
+        that many states is not declared; a written value has another name, shape, dtype
+        (but for real matrices that become complex) or device; the gauge or a scale is
+        no finite number other than 0 for each state; or the layer is changed. All of it
+        exact.
     """
-    from hankelcut.adapters import Adapter
+    from hankelcut.adapters import LinearAdapter
 
-    prop = Property("check_declaration", "the protocol Adapter, hankelcut.adapters")
+    prop = Property("check_declaration", "the protocol LinearAdapter")
     layer = subject.build()
     adapter = subject.adapter_of(layer)
     kind = type(adapter).__name__
-    subject.require(prop, isinstance(adapter, Adapter), f"{kind} is no Adapter")
+    subject.require(prop, isinstance(adapter, LinearAdapter), f"{kind} is none")
     matches = adapter.matches(layer)
     subject.require(prop, matches, f"{kind} does not match {type(layer).__name__}")
     before = {name: value.clone() for name, value in layer.state_dict().items()}
-    system = adapter.extract(layer)
-    _require_system(subject, prop, layer, system)
-    replacement = adapter.write(layer, system)
+    reading = adapter.read(layer)
+    _require_system(subject, prop, layer, reading.system)
+    form = reading.form
+    replacement = adapter.write(layer, form)
     for name, value in layer.state_dict().items():
         same = identical(value, before[name])
-        subject.require(prop, same, f"extract or write changed {name} of the layer")
-    _require_state_axes(subject, prop, layer, system)
+        subject.require(prop, same, f"read or write changed {name} of the layer")
+    _require_state_axes(subject, prop, layer, form)
     declared = {p.name for p in adapter.state_parameters(layer)}
     written = set(replacement.values)
     fact = f"write gives values of {sorted(written)}, declared are {sorted(declared)}"
     subject.require(prop, written == declared, fact)
     for name, value in replacement.values.items():
-        old = layer.get_parameter(name)
+        old = named_tensors(layer)[name]
+        dtype = old.dtype.to_complex() if value.is_complex() else old.dtype
         forms = [(tuple(t.shape), t.dtype, t.device) for t in (value, old)]
         fact = f"write makes {name} {forms[0]}, the layer has {forms[1]}"
-        subject.require(prop, forms[0] == forms[1], fact)
-    for what, scale in (
-        ("the gauge", host_array(replacement.gauge)),
-        ("the input scale", host_array(adapter.input_scale(replacement.values))),
-    ):
-        right = scale.shape == (system.n_states,) and np.isfinite(scale).all()
-        fact = f"{what} is {scale}, need {system.n_states} finite numbers, none 0"
-        subject.require(prop, bool(right and scale.all()), fact)
+        right = forms[0] == (*forms[1][:1], dtype, *forms[1][2:])
+        subject.require(prop, right, fact)
+    scales = {"the gauge": replacement.gauge}
+    for what, stored in (("input", reading.inputs), ("output", reading.outputs)):
+        if stored is not None:
+            scales[f"the {what} scale"] = stored.scale
+    for what, scale in scales.items():
+        values = np.broadcast_to(host_array(scale), form.exponents.shape)
+        right = bool(np.isfinite(values).all() and values.all())
+        fact = f"{what} is {values}, need {form.n_states} finite numbers, none 0"
+        subject.require(prop, right, fact)
 
 
 def check_refusals(subject: LayerSubject) -> None:
@@ -110,9 +117,9 @@ def check_refusals(subject: LayerSubject) -> None:
         damaged = subject.build()
         damage(damaged)
         if adapter.matches(damaged):
-            attempt: Callable[[], object] = partial(adapter.extract, damaged)
-            _require_refused(subject, prop, f"extract: {what}", attempt)
-    for what, system in _foreign(adapter.extract(layer)).items():
+            attempt: Callable[[], object] = partial(adapter.read, damaged)
+            _require_refused(subject, prop, f"read: {what}", attempt)
+    for what, system in _foreign(adapter.read(layer).form).items():
         attempt = partial(subject.write, subject.build(), system)
         _require_refused(subject, prop, f"write: a system {what}", attempt)
 
@@ -123,15 +130,19 @@ def _require_system(
     import torch
 
     kind = type(system).__name__
-    is_diagonal = isinstance(system, DiagonalStateSpace)
-    subject.require(prop, is_diagonal, f"extract made a {kind}")
+    known = isinstance(system, DiagonalStateSpace | StateSpace)
+    subject.require(prop, known, f"read made a {kind}")
     discrete = isinstance(system.time, Discrete)
-    subject.require(prop, discrete, f"extract made a system in {system.time}")
+    subject.require(prop, discrete, f"read made a system in {system.time}")
     device = next(layer.parameters()).device
-    for name in ("exponents", "B", "C"):
+    dtype = torch.complex128
+    names = ("exponents", "B", "C")
+    if isinstance(system, StateSpace):
+        dtype, names = torch.float64, ("A", "B", "C")
+    for name in names:
         value = getattr(system, name)
         found = (value.dtype, value.device, value.requires_grad)
-        need = (torch.complex128, device, False)
+        need = (dtype, device, False)
         fact = f"(dtype, device, requires_grad) of {name} is {found}, need {need}"
         subject.require(prop, found == need, fact)
 
@@ -144,11 +155,12 @@ def _require_state_axes(
     tensors = named_tensors(layer)
     for p in declared:
         shape = tuple(tensors[p.name].shape) if p.name in tensors else None
-        holds = shape is not None and p.axis < len(shape) and shape[p.axis] == n
+        holds = shape is not None and p.axis < len(shape)
+        holds = holds and p.n_states(tensors[p.name]) == n
         fact = f"{p.name} is declared to have {n} states on axis {p.axis}"
         subject.require(prop, holds, f"{fact}, its shape is {shape}")
     # Where the number of states is no other size, it tells a state axis.
-    if n not in (1, system.n_inputs, system.n_outputs):
+    if n not in (1, system.n_inputs, system.n_outputs, *system.batch_shape):
         named = {p.name for p in declared}
         for name, tensor in tensors.items():
             fact = f"{name} of shape {tuple(tensor.shape)} has {n} states, undeclared"
@@ -160,31 +172,39 @@ def _damages(subject: LayerSubject, layer: Layer) -> dict[str, Callable[[Layer],
     import torch
     from torch import nn
 
-    def lengthen(name: str, axis: int) -> Callable[[Layer], None]:
+    from hankelcut.adapters.tensors import find_tensor, owner_of
+
+    def lengthen(path: str, axis: int) -> Callable[[Layer], None]:
         def damage(damaged: Layer) -> None:
-            old = damaged.get_parameter(name).detach()
-            more = torch.cat([old, old.narrow(axis, 0, 1)], dim=axis)
-            setattr(damaged, name, nn.Parameter(more))
+            owner, name = owner_of(damaged, path)
+            old = find_tensor(damaged, path)
+            longer = old.detach()
+            longer = torch.cat([longer, longer.narrow(axis, 0, 1)], dim=axis)
+            setattr(owner, name, nn.Parameter(longer) if old.requires_grad else longer)
 
         return damage
 
-    def spoil(name: str) -> Callable[[Layer], None]:
+    def spoil(path: str) -> Callable[[Layer], None]:
         def damage(damaged: Layer) -> None:
-            damaged.get_parameter(name).detach().view(-1)[0] = math.nan
+            find_tensor(damaged, path).detach().view(-1)[0] = math.nan
 
         return damage
 
     def add(damaged: Layer) -> None:
-        damaged.one_state_more = nn.Parameter(torch.zeros(n))
+        owner, _ = owner_of(damaged, declared[0].name)
+        owner.one_state_more = nn.Parameter(torch.zeros(n))
 
     declared = subject.adapter_of(layer).state_parameters(layer)
-    n = layer.get_parameter(declared[0].name).shape[declared[0].axis]
+    n = declared[0].n_states(find_tensor(layer, declared[0].name))
     damages = {
         f"{p.name} with one state more": lengthen(p.name, p.axis) for p in declared
     }
-    for name, parameter in layer.named_parameters(recurse=False):
-        if parameter.numel():
-            damages[f"{name} with a NaN"] = spoil(name)
+    for p in declared:
+        head = p.name.rpartition(".")[0]
+        for name, tensor in owner_of(layer, p.name)[0].named_parameters(recurse=False):
+            if tensor.numel():
+                path = f"{head}.{name}" if head else name
+                damages[f"{path} with a NaN"] = spoil(path)
     damages[f"one more parameter of {n} states"] = add
     return damages
 
@@ -192,12 +212,13 @@ def _damages(subject: LayerSubject, layer: Layer) -> dict[str, Callable[[Layer],
 def _foreign(system: DiagonalStateSpace) -> dict[str, DiagonalStateSpace]:
     """Systems that a layer cannot be."""
     unstable = system.exponents.clone()
-    unstable[0] += 1e-3 - unstable[0].real
+    unstable[..., 0] += 1e-3 - unstable[..., 0].real
+    other = Continuous() if isinstance(system.time, Discrete) else Discrete()
     foreign = {
-        "with a pole outside the unit circle": replace(system, exponents=unstable),
-        "in continuous time": replace(system, time=Continuous()),
+        "with a pole outside the stability region": replace(system, exponents=unstable),
+        "in the other time domain": replace(system, time=other),
         "with one input more": replace(
-            system, B=_longer(system.B, 1), D=_longer(system.D, 1)
+            system, B=_longer(system.B), D=_longer(system.D)
         ),
         "with another feedthrough": replace(system, D=system.D + 1),
     }
@@ -219,7 +240,7 @@ def _require_refused(
     subject.require(prop, False, f"{what}: was taken, need a HankelcutError")
 
 
-def _longer(matrix: Any, axis: int) -> Any:
+def _longer(matrix: Any) -> Any:
     import torch
 
-    return torch.cat([matrix, matrix.narrow(axis, 0, 1)], dim=axis)
+    return torch.cat([matrix, matrix.narrow(-1, 0, 1)], dim=-1)

@@ -14,8 +14,8 @@ from hankelcut.validation.adapter_properties._responses import (
     ROUNDING_UNITS,
     require_healthy,
     require_reproduced,
-    rounding_of_samples,
 )
+from hankelcut.validation.adapter_properties._systems import rounding
 from hankelcut.validation.adapter_properties._tensors import (
     identical,
     named_tensors,
@@ -51,15 +51,13 @@ def check_cut_bound(subject: LayerSubject) -> None:
         "check_cut_bound", "|y - y_r| <= 2 tail |u|, Enns 1984, Glover 1984"
     )
     full, layer = subject.build(), subject.build()
-    system = subject.adapter_of(full).extract(full)
+    system = subject.read(full).system
     cut = cut_once(subject, prop, layer)
-    m = system.n_inputs
+    m = subject.n_inputs(full)
     responses = [subject.impulse_response(x, m, _LENGTH) for x in (full, layer)]
     worst = _worst_input(responses[1] - responses[0])
-    rounding = rounding_of_samples(
-        system, rounding_unit(layer), _LENGTH, units=2 * ROUNDING_UNITS
-    )
-    slack = float(np.linalg.norm(np.sum(rounding, axis=0)))
+    doubt = rounding(system, rounding_unit(layer), _LENGTH, 2 * ROUNDING_UNITS)
+    slack = float(np.linalg.norm(np.sum(doubt, axis=0)))
     for what, inputs in (
         ("random inputs", subject.noise(1, _LENGTH, m)),
         ("the worst inputs found", worst),
@@ -94,7 +92,7 @@ def check_stored_cut(subject: LayerSubject) -> None:
     prop = Property("check_stored_cut", "a cut layer is a layer of fewer states")
     layer = subject.build()
     adapter = subject.adapter_of(layer)
-    axes = {p.name: p.axis for p in adapter.state_parameters(layer)}
+    declared = {p.name: p for p in adapter.state_parameters(layer)}
     before = named_tensors(layer)
     values = {name: tensor.detach().clone() for name, tensor in before.items()}
     cut = cut_once(subject, prop, layer)
@@ -104,23 +102,26 @@ def check_stored_cut(subject: LayerSubject) -> None:
     subject.require(prop, names[0] == names[1], fact)
     for name, tensor in after.items():
         old = values[name]
-        shape = list(old.shape)
-        if name in axes:
-            shape[axes[name]] = cut.states_after
+        shape, dtype = tuple(old.shape), old.dtype
+        if name in declared:
+            shape = declared[name].shape(shape, cut.states_after)
+            # A real matrix of a complex system becomes a complex one.
+            dtype = dtype.to_complex() if tensor.is_complex() else dtype
         forms = (
             (tuple(tensor.shape), tensor.dtype, tensor.device),
-            (tuple(shape), old.dtype, old.device),
+            (shape, dtype, old.device),
         )
         fact = f"{name} is {forms[0]}, need {forms[1]}"
         subject.require(prop, forms[0] == forms[1], fact)
-        if name not in axes:
+        if name not in declared:
             same = tensor is before[name] and identical(tensor, old)
             subject.require(prop, same, f"{name} has no state axis and is another")
     require_healthy(subject, prop, layer, "after a cut")
-    system = adapter.extract(layer)
-    fact = f"extract finds {system.n_states} states, the event {cut.states_after}"
-    subject.require(prop, system.n_states == cut.states_after, fact)
-    require_reproduced(subject, prop, layer, system)
+    reading = subject.read(layer)
+    found = reading.form.n_states
+    fact = f"read finds {found} states, the event {cut.states_after}"
+    subject.require(prop, found == cut.states_after, fact)
+    require_reproduced(subject, prop, layer, reading.system)
 
 
 def check_failed_cut(subject: LayerSubject) -> None:
@@ -143,6 +144,7 @@ def check_failed_cut(subject: LayerSubject) -> None:
     import torch
 
     from hankelcut.adapters import ErrorTolerance, FixedFraction
+    from hankelcut.adapters.tensors import find_tensor
 
     prop = Property("check_failed_cut", "a cut is a transaction: all of it, or nothing")
     half = FixedFraction(0.5)
@@ -155,7 +157,7 @@ def check_failed_cut(subject: LayerSubject) -> None:
         if what.startswith("a NaN"):
             second = model.get_submodule("second")
             name = subject.adapter_of(second).state_parameters(second)[-1].name
-            second.get_parameter(name).detach().view(-1)[0] = math.nan
+            find_tensor(second, name).detach().view(-1)[0] = math.nan
         if what.startswith("an optimizer"):
             optimizer = torch.optim.Adam(model.get_submodule("linear").parameters())
         before = Snapshot.of(model, optimizer)

@@ -1,5 +1,6 @@
 """What the checks of adapters take: how to build a layer, run it, and cut it."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,18 +18,25 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-    from hankelcut.adapters import Adapter, Policy, ReductionEvent
+    from hankelcut.adapters import (
+        Adapter,
+        LayerReading,
+        LinearAdapter,
+        Policy,
+        ReductionEvent,
+    )
 
     Layer: TypeAlias = nn.Module
 else:
-    Adapter = Layer = Optimizer = Policy = ReductionEvent = Tensor = Any
+    Adapter = Layer = LayerReading = LinearAdapter = Any
+    Optimizer = Policy = ReductionEvent = Tensor = Any
 
 __all__ = ["Layer", "LayerSubject", "ReadsState", "seeded"]
 
 ReadsState: TypeAlias = Literal["after update", "before update"]
 """Which state an output reads: h_k = C A^k B (LRU, S4D, S5), or C A^(k-1) B."""
 
-_READABLE = Property("build", "extract reads every layer that its adapter matches")
+_READABLE = Property("build", "read takes every layer that its adapter matches")
 # Steps of training that move the parameters off the ties of their initial values (such
 # as an input scale that is a function of the pole), and the step size.
 _TRAINING_STEPS = 3
@@ -125,7 +133,7 @@ class LayerSubject:
         ValueError
             If the factory is no function of torch's seed.
         UnsupportedLayerError
-            If no registered adapter recognises it, or it is a stack of systems.
+            If no registered adapter recognises it, or it is not linear.
         """
         with seeded(self.seed):
             layer = self.factory()
@@ -141,17 +149,50 @@ class LayerSubject:
         self._train(layer)
         return layer
 
-    def adapter_of(self, layer: Layer) -> Adapter:
+    def adapter_of(self, layer: Layer) -> LinearAdapter:
         """Return what reads and writes a layer.
 
         Parameters
         ----------
         layer : torch.nn.Module
             The layer.
-        """
-        from hankelcut.adapters import find_adapter
 
-        return find_adapter(layer) if self.adapter is None else self.adapter
+        Raises
+        ------
+        UnsupportedLayerError
+            If no registered adapter recognises it, or it is not linear.
+        """
+        from hankelcut.adapters import LinearAdapter, find_adapter
+
+        adapter = find_adapter(layer) if self.adapter is None else self.adapter
+        if not isinstance(adapter, LinearAdapter):
+            msg = (
+                f"LayerSubject: {type(layer).__name__} is a layer of the kind "
+                f"{adapter.name!r}, need a linear one, whose system can be compared"
+            )
+            raise UnsupportedLayerError(msg)
+        return adapter
+
+    def read(self, layer: Layer) -> LayerReading:
+        """Return the layer as a system, and how its parameters hold it.
+
+        Parameters
+        ----------
+        layer : torch.nn.Module
+            The layer.
+        """
+        return self.adapter_of(layer).read(layer)
+
+    def n_inputs(self, layer: Layer) -> int:
+        """Return the number of inputs of a layer, of all channels of a bank.
+
+        Parameters
+        ----------
+        layer : torch.nn.Module
+            The layer.
+        """
+        system = self.read(layer).system
+        return system.n_inputs * math.prod(system.batch_shape)
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -289,18 +330,12 @@ class LayerSubject:
         import torch
 
         try:
-            system = self.adapter_of(layer).extract(layer)
+            n_inputs = self.n_inputs(layer)
         except InvalidSystemError as error:
-            self.require(_READABLE, False, f"extract made no system: {error}")
+            self.require(_READABLE, False, f"read made no system: {error}")
             raise
-        if system.batch_shape:
-            msg = (
-                f"LayerSubject: got a layer of {system.batch_shape} systems, need one "
-                "system with all inputs and outputs"
-            )
-            raise UnsupportedLayerError(msg)
         optimizer = torch.optim.Adam(layer.parameters(), lr=_LEARNING_RATE)
-        drawn = self.noise(_TRAINING_STEPS, 2, 16, system.n_inputs)
+        drawn = self.noise(_TRAINING_STEPS, 2, 16, n_inputs)
         for values in drawn:
             outputs = self.outputs(layer.train(), self.inputs(layer, values))
             torch.autograd.backward(outputs.abs().square().mean())

@@ -58,10 +58,12 @@ def check_moment_transport(subject: LayerSubject) -> None:
     """
     import torch
 
+    from hankelcut.adapters.tensors import find_tensor
+
     prop = Property("check_moment_transport", "chain rule: m_B = T^H m_B, m_C = m_C W")
     layer = subject.build()
     adapter = subject.adapter_of(layer)
-    n = adapter.extract(layer).n_states
+    n = subject.read(layer).form.n_states
     silent = max(1, n // 3)
     _silence(adapter.state_parameters(layer), layer, silent)
     optimizer = adam([{"params": list(layer.parameters())}], lr=0.0, beta=0.0)
@@ -79,7 +81,7 @@ def check_moment_transport(subject: LayerSubject) -> None:
     torch.autograd.backward(loss_of(subject, layer))
     moments, gradients = [], []
     for p in declared:
-        parameter = layer.get_parameter(p.name)
+        parameter = find_tensor(layer, p.name)
         state = optimizer.state.get(parameter, {})
         subject.require(prop, "exp_avg" in state, f"{p.name} has lost its moments")
         require_moments(partial(subject.require, prop), p.name, parameter, state)
@@ -153,7 +155,7 @@ def check_parameter_attributes(subject: LayerSubject) -> None:
     for name in names:
         parameter = layer.get_parameter(name)
         vars(parameter).update(_optim={"lr": 1e-4}, _no_weight_decay=True)
-        mirror.register_parameter(name, parameter)
+        mirror.register_parameter(name.replace(".", "_"), parameter)
         if parameter.requires_grad:
             parameter.register_hook(  # type: ignore[no-untyped-call]
                 lambda gradient, name=name: calls.append((name, tuple(gradient.shape)))
@@ -172,7 +174,7 @@ def check_parameter_attributes(subject: LayerSubject) -> None:
         trained = name != names[-1]
         fact = f"requires_grad of {name} is {new.requires_grad}, before {trained}"
         subject.require(prop, new.requires_grad == trained, fact)
-        shared = mirror.get_parameter(name) is new
+        shared = mirror.get_parameter(name.replace(".", "_")) is new
         subject.require(prop, shared, f"{name} is no longer shared")
     torch.autograd.backward(loss_of(subject, layer))
     expected = {(name, tuple(layer.get_parameter(name).shape)) for name in names[:-1]}
@@ -182,12 +184,15 @@ def check_parameter_attributes(subject: LayerSubject) -> None:
 
 def _silence(declared: tuple[StateParameter, ...], layer: Layer, count: int) -> None:
     """Let the inputs not reach some states, and others not reach the outputs."""
+    from hankelcut.adapters.tensors import find_tensor
+
     half = (count + 1) // 2 if any(p.role == "input" for p in declared) else 0
     places = {"input": (0, half), "output": (half, count - half)}
     for p in declared:
         if p.role in places:
-            values = layer.get_parameter(p.name).detach()
-            values.narrow(p.axis, *places[p.role]).zero_()
+            values = find_tensor(layer, p.name).detach()
+            for block in values.chunk(p.blocks, dim=p.axis):
+                block.narrow(p.axis, *places[p.role]).zero_()
 
 
 def _steps(optimizer: Optimizer) -> list[float]:

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 
 from hankelcut._errors import HankelcutError
-from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
+from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace, exponents_of
+from hankelcut.lti.systems.time_domain import Continuous, Discrete
 from hankelcut.validation.adapter_properties._responses import (
     LENGTH,
     ROUNDING_UNITS,
     require_healthy,
     require_reproduced,
-    rounding_of_samples,
-    samples_of,
 )
+from hankelcut.validation.adapter_properties._systems import rounding, samples
 from hankelcut.validation.adapter_properties._tensors import rounding_unit
-from hankelcut.validation.adapter_properties.layer_subject import LayerSubject
+from hankelcut.validation.adapter_properties.layer_subject import Layer, LayerSubject
 from hankelcut.validation.invariants._host import host_array
 from hankelcut.validation.invariants.violation import Property
 
@@ -49,8 +49,7 @@ def check_extraction(subject: LayerSubject) -> None:
     """
     prop = Property("check_extraction", "h_k = C A^k B, Orvieto et al. 2023")
     layer = subject.build()
-    system = subject.adapter_of(layer).extract(layer)
-    require_reproduced(subject, prop, layer, system)
+    require_reproduced(subject, prop, layer, subject.read(layer).system)
 
 
 def check_write(subject: LayerSubject) -> None:
@@ -72,33 +71,44 @@ def check_write(subject: LayerSubject) -> None:
         that of the system: to twice the rounding of `check_extraction`; or the rows of
         B that are extracted are not those of the system divided by the gauge.
     """
-    prop = Property("check_write", "write is the inverse of extract")
+    prop = Property("check_write", "write is the inverse of read")
     adapter = subject.adapter_of(subject.build())
-    system = adapter.extract(subject.build())
+    form = subject.read(subject.build()).form
     exact = adapter.exactness == "exact"
-    for variant in _same_map(subject, system, rescaled=exact):
+    for variant in _same_map(subject, form, rescaled=exact):
         layer = subject.build()
         try:
             subject.write(layer, variant)
         except HankelcutError as error:
-            other = variant.readout != system.readout
+            other = variant.readout != form.readout
             subject.require(prop, other, f"write refused the layer's own map: {error}")
             continue
-        require_reproduced(subject, prop, layer, variant, units=2 * ROUNDING_UNITS)
+        _require_stored(subject, prop, layer, variant)
         gauge = host_array(adapter.write(subject.build(), variant).gauge)
-        stored = subject.adapter_of(layer).extract(layer)
-        found, expected = samples_of(subject, stored), samples_of(subject, variant)
-        allowed = rounding_of_samples(
-            variant, rounding_unit(layer), LENGTH, units=2 * ROUNDING_UNITS
-        )
-        what = "the impulse response of what is stored"
-        subject.require_close(prop, what, found, expected, allowed)
         rows = host_array(variant.B)
-        sizes = np.linalg.norm(rows, axis=1, keepdims=True)
+        sizes = np.linalg.norm(rows, axis=-1, keepdims=True)
         allowed = 2 * ROUNDING_UNITS * rounding_unit(layer) * sizes
         what = "B as stored, times the gauge"
-        restored = host_array(stored.B) * gauge[:, None]
+        restored = host_array(subject.read(layer).form.B) * gauge[..., None]
         subject.require_close(prop, what, restored, rows, allowed)
+
+
+def _require_stored(
+    subject: LayerSubject,
+    prop: Property,
+    layer: Layer,
+    wanted: DiagonalStateSpace,
+    *,
+    clamping: float = 0.0,
+) -> None:
+    """Require a layer to hold a system that was written, and to compute it."""
+    reading, units = subject.read(layer), 2 * ROUNDING_UNITS
+    require_reproduced(subject, prop, layer, reading.system, units=units)
+    found, expected = samples(reading.form, LENGTH), samples(wanted, LENGTH)
+    allowed = rounding(wanted, rounding_unit(layer), LENGTH, units)
+    allowed = allowed + clamping * float(np.max(np.abs(expected)))
+    what = "the impulse response of what is stored"
+    subject.require_close(prop, what, found, expected, allowed)
 
 
 def check_extreme_poles(subject: LayerSubject) -> None:
@@ -123,26 +133,29 @@ def check_extreme_poles(subject: LayerSubject) -> None:
     import torch
 
     prop = Property("check_extreme_poles", "what is stored is stable and finite")
-    adapter = subject.adapter_of(subject.build())
-    system = adapter.extract(subject.build())
-    if adapter.exactness != "exact":
+    form = subject.read(subject.build()).form
+    if subject.adapter_of(subject.build()).exactness != "exact":
         return
     for pole in _EXTREME_POLES:
         layer = subject.build()
-        poles = torch.stack([torch.full_like(system.poles[0], pole), system.poles[0]])
-        B, C = _resized(system.B, 0), _resized(system.C, 1)
-        wanted = DiagonalStateSpace.from_poles(
-            poles, B, C, system.D, time=system.time, readout=system.readout
+        own = form.exponents[..., :1]
+        exponent = exponents_of(torch.full_like(own, pole), Discrete())
+        if isinstance(form.time, Continuous):
+            exponent = exponent * form.exponents.abs().max()
+            if not bool((exponents_of(exponent, form.time).real < 0).all()):
+                continue
+        wanted = replace(
+            form,
+            exponents=torch.cat([exponent, own], dim=-1),
+            B=_resized(form.B, -2),
+            C=_resized(form.C, -1),
         )
         try:
             subject.write(layer, wanted)
         except HankelcutError:
             continue
-        what = f"with the pole {pole}"
-        require_healthy(subject, prop, layer, what)
-        require_reproduced(
-            subject, prop, layer, wanted, units=2 * ROUNDING_UNITS, clamping=_CLAMPING
-        )
+        require_healthy(subject, prop, layer, f"with the pole {pole}")
+        _require_stored(subject, prop, layer, wanted, clamping=_CLAMPING)
 
 
 def _same_map(
@@ -157,9 +170,9 @@ def _same_map(
     scale = torch.as_tensor(scales * np.ones(n)).to(system.B)
     other = replace(
         system,
-        exponents=system.exponents[order],
-        B=(scale[:, None] * system.B)[order],
-        C=(system.C / scale)[:, order],
+        exponents=system.exponents[..., order],
+        B=(scale[:, None] * system.B)[..., order, :],
+        C=(system.C / scale)[..., order],
     )
     if system.readout == "complex":
         return [system, other]

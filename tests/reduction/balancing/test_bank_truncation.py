@@ -23,7 +23,7 @@ from tests.helpers import READOUTS, TIMES, error_of, fields_of, on, rebuilt
 EPS = float(np.finfo(np.float64).eps)
 
 
-def bank(rng, H=5, n=6, m=1, p=2, time=Discrete(), readout="twice_real"):
+def bank(rng, H=5, n=6, m=1, p=2, time=TIMES[0], readout="twice_real"):
     return random_diagonal_system(rng, n, m, p, time, readout, batch=(H,))
 
 

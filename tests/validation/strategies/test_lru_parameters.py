@@ -45,7 +45,7 @@ def test_layer_with_the_parameters_has_the_response_of_the_system():
 
 def test_system_is_what_the_adapter_extracts():
     torch = pytest.importorskip("torch")
-    from hankelcut.adapters.lru import LRUAdapter
+    from hankelcut.adapters.layers.lru import LRUAdapter
     from hankelcut.nn import LRU
 
     for parameters in drawn(lru_parameters(normalized=False), 10):
@@ -54,7 +54,7 @@ def test_system_is_what_the_adapter_extracts():
         layer.load_state_dict(
             {k: torch.tensor(v) for k, v in parameters._asdict().items()}
         )
-        extracted, system = LRUAdapter().extract(layer), parameters.system()
+        extracted, system = LRUAdapter().read(layer).system, parameters.system()
         assert extracted.readout == system.readout
         for field in ("B", "C", "D", "exponents"):
             np.testing.assert_allclose(

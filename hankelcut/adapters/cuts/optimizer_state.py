@@ -16,7 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from hankelcut._errors import OptimizerMismatchError
-from hankelcut.adapters.protocol import Adapter, Replacement, StateParameter
+from hankelcut.adapters.protocol import LayerReading, Replacement, StateParameter
+from hankelcut.adapters.stored_matrix import StoredMatrix
+from hankelcut.adapters.tensors import find_tensor
 
 __all__ = ["Coordinates", "OptimizerStateMode", "moved_state", "require_known_state"]
 
@@ -29,43 +31,42 @@ _SECOND_MOMENTS = ("exp_avg_sq", "max_exp_avg_sq")
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """The change of coordinates of one cut, in float64.
+    """The change of coordinates of one cut, in double precision.
 
     Parameters
     ----------
-    left, right : (2n, r) complex128 tensors
+    left, right : (..., 2n, r) complex128 tensors
         W and T of the cut, the gauge of the stored modes included.
-    old_scale, new_scale : (n,), (r,) float64 tensors
-        Factors between stored rows and rows of B before and after.
+    old, new : LayerReading
+        How the layer holds B and C before and after.
     """
 
     left: Tensor
     right: Tensor
-    old_scale: Tensor
-    new_scale: Tensor
+    old: LayerReading
+    new: LayerReading
 
     @classmethod
     def of_cut(
         cls,
-        adapter: Adapter,
-        layer: nn.Module,
+        old: LayerReading,
+        new: LayerReading,
         replacement: Replacement,
         left: Tensor,
         right: Tensor,
     ) -> "Coordinates":
         """Coordinates of a cut with projections `left` and `right` of the modes."""
-        old = {p.name: getattr(layer, p.name) for p in adapter.state_parameters(layer)}
-        gauge = replacement.gauge
-        return cls(
-            left / gauge.conj(),
-            right * gauge,
-            adapter.input_scale(old),
-            adapter.input_scale(replacement.values),
-        )
+        gauge = replacement.gauge[..., None, :]
+        return cls(left / gauge.conj(), right * gauge, old, new)
+
+    @property
+    def n_new(self) -> int:
+        """Number of states after the cut."""
+        return int(self.left.shape[-1])
 
 
 def require_known_state(
-    optimizer: torch.optim.Optimizer, parameter: nn.Parameter, name: str
+    optimizer: torch.optim.Optimizer, parameter: Tensor, name: str
 ) -> None:
     """Raise unless every tensor in the state of a parameter is one we can move.
 
@@ -110,15 +111,14 @@ def moved_state(
     Returns
     -------
     dict of str to dict
-        New state by parameter name; empty for parameters without any.
+        New state by parameter path; empty for parameters without any.
     """
     old = {
-        p.name: dict(optimizer.state.get(layer.get_parameter(p.name), {}))
+        p.name: dict(optimizer.state.get(find_tensor(layer, p.name), {}))
         for p in parameters
     }
     if mode == "reset":
         return {p.name: {} for p in parameters}
-    n_new = int(coordinates.new_scale.shape[0])
     new = {
         p.name: {
             key: value.clone() if isinstance(value, Tensor) else value
@@ -130,7 +130,7 @@ def moved_state(
         held = {name: s[key] for name, s in old.items() if s.get(key) is not None}
         if mode == "slice":
             moved = {
-                p.name: held[p.name].narrow(p.axis, 0, n_new).clone()
+                p.name: _sliced(held[p.name], p, coordinates.n_new)
                 for p in parameters
                 if p.name in held
             }
@@ -142,6 +142,13 @@ def moved_state(
     return new
 
 
+def _sliced(moment: Tensor, parameter: StateParameter, n_new: int) -> Tensor:
+    """Return the first entries of a moment on the state axis, of every block."""
+    pieces = moment.chunk(parameter.blocks, dim=parameter.axis)
+    first = [piece.narrow(parameter.axis, 0, n_new) for piece in pieces]
+    return torch.cat(first, dim=parameter.axis)
+
+
 def _transported(
     held: Mapping[str, Tensor],
     parameters: tuple[StateParameter, ...],
@@ -149,84 +156,89 @@ def _transported(
     *,
     squared: bool,
 ) -> dict[str, Tensor]:
-    """Moments in the new coordinates, by name."""
-    moved = {}
-    inputs = _pair(held, parameters, "input")
-    outputs = _pair(held, parameters, "output")
-    if inputs is not None:
-        moved.update(_moved_inputs(held, inputs, coordinates, squared=squared))
-    if outputs is not None:
-        moved.update(_moved_outputs(held, outputs, coordinates, squared=squared))
-    n_new = int(coordinates.new_scale.shape[0])
+    """Moments in the new coordinates, by path."""
+    moved: dict[str, Tensor] = {}
+    old, new = coordinates.old, coordinates.new
+    for before, after, move in (
+        (old.inputs, new.inputs, _moved_inputs),
+        (old.outputs, new.outputs, _moved_outputs),
+    ):
+        if before is None or after is None or not held.keys() & set(before.names):
+            continue
+        values = after.split(move(held, before, after, coordinates, squared=squared))
+        moved |= {
+            name: _like(values[name], held[name]) for name in values.keys() & held
+        }
     for p in parameters:
         if p.role == "pole" and p.name in held:
-            old = held[p.name]
-            shape = list(old.shape)
-            shape[p.axis] = n_new
-            restart = float(old.max()) if squared and old.numel() else 0.0
-            moved[p.name] = old.new_full(shape, restart)
+            moment = held[p.name]
+            shape = p.shape(tuple(moment.shape), coordinates.n_new)
+            restart = _largest(moment) if squared and moment.numel() else 0.0
+            moved[p.name] = moment.new_full(shape, restart)
     return moved
 
 
-def _pair(
-    held: Mapping[str, Tensor], parameters: tuple[StateParameter, ...], role: str
-) -> tuple[str, str] | None:
-    """Names of the real and the imaginary part in a role, if one has moments."""
-    names = {p.part: p.name for p in parameters if p.role == role}
-    if any(name in held for name in names.values()):
-        return names["real"], names["imag"]
-    return None
+def _largest(moment: Tensor) -> float | complex:
+    """Largest entry; of complex moments, of the real and of the imaginary parts."""
+    if moment.is_complex():
+        return complex(float(moment.real.max()), float(moment.imag.max()))
+    return float(moment.max())
 
 
-def _parts(held: Mapping[str, Tensor], names: tuple[str, str]) -> tuple[Tensor, Tensor]:
-    """Moments of both parts in float64; a frozen part has none, that is zeros."""
-    present = next(held[name] for name in names if name in held)
-    real, imag = (held.get(name, torch.zeros_like(present)).double() for name in names)
-    return real, imag
-
-
-def _kept(
-    held: Mapping[str, Tensor], names: tuple[str, str], values: tuple[Tensor, Tensor]
-) -> dict[str, Tensor]:
-    """Values by name, for the parts that had moments."""
-    pairs = zip(names, values, strict=True)
-    return {name: value.to(held[name]) for name, value in pairs if name in held}
+def _like(value: Tensor, held: Tensor) -> Tensor:
+    """Return a moment in the precision and on the device of the old one."""
+    dtype = held.dtype.to_complex() if value.is_complex() else held.dtype.to_real()
+    return value.to(device=held.device, dtype=dtype).contiguous()
 
 
 def _moved_inputs(
     held: Mapping[str, Tensor],
-    names: tuple[str, str],
+    before: StoredMatrix,
+    after: StoredMatrix,
     coordinates: Coordinates,
     *,
     squared: bool,
-) -> dict[str, Tensor]:
+) -> Tensor:
     """Moments of B: the adjoint of [Re B; Im B] = Re(T b)."""
-    power = 2 if squared else 1
-    real, imag = _parts(held, names)
-    old_scale = coordinates.old_scale[:, None] ** power
-    moments = torch.cat([real / old_scale, imag / old_scale])
+    moments = before.assemble(held)
+    moments = _scaled(moments, 1 / before.scale[..., :, None], squared=squared)
+    stacked = torch.cat([moments.real, moments.imag], dim=-2)
     T = coordinates.right
-    new_scale = coordinates.new_scale[:, None] ** power
-    maps = (T.real, T.imag**2 if squared else -T.imag)
-    first = maps[0] ** 2 if squared else maps[0]
-    values = (first.T @ moments * new_scale, maps[1].T @ moments * new_scale)
-    return _kept(held, names, values)
+    real, imag = (T.real**2, T.imag**2) if squared else (T.real, -T.imag)
+    moved = torch.complex(real.mT @ stacked, imag.mT @ stacked)
+    return _scaled(moved, after.scale[..., :, None], squared=squared)
 
 
 def _moved_outputs(
     held: Mapping[str, Tensor],
-    names: tuple[str, str],
+    before: StoredMatrix,
+    after: StoredMatrix,
     coordinates: Coordinates,
     *,
     squared: bool,
-) -> dict[str, Tensor]:
+) -> Tensor:
     """Moments of C: the adjoint of [Re C, -Im C] = Re(c W^H)."""
-    real, imag = _parts(held, names)
-    rows = coordinates.left.conj().T
+    moments = before.assemble(held)
+    moments = _scaled(moments, 1 / before.scale[..., None, :], squared=squared)
+    W = coordinates.left
     if squared:
-        moments = torch.cat([real, imag], dim=1)
-        values = (moments @ (rows.real**2).T, moments @ (rows.imag**2).T)
+        stacked = torch.cat([moments.real, moments.imag], dim=-1)
+        moved = torch.complex(stacked @ W.real**2, stacked @ W.imag**2)
     else:
-        moments = torch.cat([real, -imag], dim=1)
-        values = (moments @ rows.real.T, -moments @ rows.imag.T)
-    return _kept(held, names, values)
+        # Rows of W^H have the real part Re(W)^T and the imaginary part -Im(W)^T.
+        stacked = torch.cat([moments.real, -moments.imag], dim=-1)
+        moved = torch.complex(stacked @ W.real, stacked @ W.imag)
+    return _scaled(moved, after.scale[..., None, :], squared=squared)
+
+
+def _scaled(moments: Tensor, scale: Tensor, *, squared: bool) -> Tensor:
+    """Gradient with respect to x, from one with respect to s x: times conj(s)."""
+    if not squared:
+        return moments * scale.conj()
+    real, imag = scale.real**2, torch.zeros_like(scale.real)
+    if scale.is_complex():
+        imag = scale.imag**2
+    return torch.complex(
+        real * moments.real + imag * moments.imag,
+        imag * moments.real + real * moments.imag,
+    )

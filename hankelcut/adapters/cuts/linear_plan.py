@@ -1,0 +1,316 @@
+"""Plans to cut linear layers: measure, decide, build and check, all off to the side."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from hankelcut._errors import (
+    IllConditionedError,
+    InvalidSystemError,
+    PolicyError,
+    ToleranceNotAttainableError,
+    UnstableSystemError,
+    UnsupportedLayerError,
+)
+from hankelcut._typing import Array
+from hankelcut.adapters.cuts.optimizer_state import Coordinates, moved_state
+from hankelcut.adapters.cuts.plan import CutContext, MeasuredLayer, Plan, noted
+from hankelcut.adapters.cuts.settings import CutSettings
+from hankelcut.adapters.cuts.surgery import ParameterExchange, trial_layer
+from hankelcut.adapters.cuts.verification import (
+    certified_error,
+    measured_error,
+    trouble_with,
+)
+from hankelcut.adapters.policies import LayerSpectrum
+from hankelcut.adapters.protocol import LayerReading, LinearAdapter, Replacement
+from hankelcut.adapters.reduction_event import LayerCut
+from hankelcut.adapters.registry import storage_eps
+from hankelcut.lti import DiagonalStateSpace, StateSpace, modal_difference_bound
+from hankelcut.lti.structure.stability import require_stable
+from hankelcut.lti.systems.conversions import map_arrays
+from hankelcut.reduction import (
+    Balancing,
+    BankSpectrum,
+    OrderTarget,
+    ReductionResult,
+    balance,
+    truncate,
+    truncate_bank,
+)
+from hankelcut.reduction.result import storage_tolerance
+
+__all__ = ["BalancedLayer", "measure_linear_layers"]
+
+# The share of the states that a cut must save may come out this far above a whole
+# number.
+_SHARE_ROUNDING = 1e-9
+
+
+def measure_linear_layers(
+    layers: Mapping[str, tuple[nn.Module, LinearAdapter]], settings: CutSettings
+) -> dict[str, "BalancedLayer"]:
+    """Read and balance linear layers, those of equal shape in one batch.
+
+    Parameters
+    ----------
+    layers : mapping of str to (torch.nn.Module, LinearAdapter)
+        Layers by name, with what reads them.
+    settings : CutSettings
+        What is balanced, and how.
+
+    Returns
+    -------
+    dict of str to BalancedLayer
+        By name.
+
+    Raises
+    ------
+    InvalidSystemError, UnsupportedLayerError, UnstableSystemError
+        If a layer cannot be read or is not stable; names it.
+    """
+    readings = {name: _read(name, *pair) for name, pair in layers.items()}
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for name, reading in readings.items():
+        groups.setdefault(_shape_of(reading.to_balance), []).append(name)
+    measured = {}
+    for names in groups.values():
+        stacked = _stacked([readings[name].to_balance for name in names])
+        balancing = balance(
+            stacked, map=settings.map, gramians=settings.gramians, caller="cut"
+        )
+        for k, name in enumerate(names):
+            layer, adapter = layers[name]
+            measured[name] = BalancedLayer(
+                name, layer, adapter, readings[name], stacked[k], balancing[k]
+            )
+    return {name: measured[name] for name in layers}
+
+
+def _read(name: str, layer: nn.Module, adapter: LinearAdapter) -> LayerReading:
+    """Return the reading of a layer; errors name the layer."""
+    try:
+        reading = adapter.read(layer)
+        require_stable("cut", reading.to_balance)
+    except (InvalidSystemError, UnsupportedLayerError, UnstableSystemError) as error:
+        raise type(error)(f"{name or 'the layer'}: {error}") from error
+    return reading
+
+
+def _shape_of(system: DiagonalStateSpace | StateSpace) -> tuple[object, ...]:
+    """Return what systems must have in common to be balanced in one batch."""
+    readout = system.readout if isinstance(system, DiagonalStateSpace) else None
+    shapes = (system.B.shape, system.C.shape)
+    return (*shapes, system.B.device, system.B.dtype, system.time, readout)
+
+
+def _stacked(
+    systems: Sequence[DiagonalStateSpace | StateSpace],
+) -> DiagonalStateSpace | StateSpace:
+    """Stack systems of one shape; host tensors become NumPy arrays."""
+    first = systems[0]
+    state = "A" if isinstance(first, StateSpace) else "exponents"
+    fields: dict[str, Any] = {
+        name: torch.stack([getattr(system, name) for system in systems])
+        for name in (state, "B", "C", "D")
+    }
+    return map_arrays(replace(first, **fields), _fastest)
+
+
+def _fastest(array: torch.Tensor) -> Array:
+    """Return a tensor on the host as a NumPy array of the same memory."""
+    return array.numpy() if array.device.type == "cpu" else array
+
+
+@dataclass(frozen=True, eq=False)
+class BalancedLayer(MeasuredLayer):
+    """A linear layer's system as read, and on the arrays that compute fastest.
+
+    Parameters
+    ----------
+    name : str
+        Qualified name of the layer.
+    layer : torch.nn.Module
+        The layer.
+    adapter : LinearAdapter
+        Reads and writes it.
+    reading : LayerReading
+        What it is, in torch tensors.
+    system : DiagonalStateSpace or StateSpace
+        What is balanced.
+    balancing : Balancing
+        Of it.
+    """
+
+    name: str
+    layer: nn.Module
+    adapter: LinearAdapter
+    reading: LayerReading
+    system: DiagonalStateSpace | StateSpace
+    balancing: Balancing
+
+    @property
+    def n_states(self) -> int:
+        """Number of stored states."""
+        return self.reading.form.n_states
+
+    @property
+    def spectrum(self) -> LayerSpectrum:
+        """What a policy decides from; real poles, which take more states, apart."""
+        bank = self._bank
+        counts = range(self.n_states + 1)
+        error, energy = OrderTarget(error_tol=0.0), OrderTarget(energy_tol=0.0)
+        return LayerSpectrum(
+            tuple(bank.measure(error, bank.orders(count)) for count in counts),
+            tuple(bank.measure(energy, bank.orders(count)) for count in counts),
+        )
+
+    def plan(self, target: OrderTarget | None, context: CutContext) -> Plan:
+        """Decide, build and check the replacement.
+
+        Parameters
+        ----------
+        target : OrderTarget, optional
+            What decides the order; None leaves the layer alone.
+        context : CutContext
+            Policy, optimizer and settings.
+
+        Raises
+        ------
+        PolicyError
+            If the target would remove every state.
+        """
+        before, values = self.n_states, self._values()
+        unchanged = LayerCut(self.name, before, before, 0.0, 0.0, values)
+        if target is None or not any(values):
+            note = () if target is None else ("no response at all",)
+            return Plan(noted(unchanged, *note))
+        try:
+            result = self._truncated(target, context.settings)
+        except (IllConditionedError, ToleranceNotAttainableError) as error:
+            return Plan(noted(unchanged, str(error)))
+        order = before if result is None else result.order
+        if order == 0:
+            raise PolicyError(self._removes_everything(context))
+        # The share times the states may come out a rounding above a whole number.
+        share = context.settings.minimum_saving * before - _SHARE_ROUNDING
+        if result is None or before - order < max(1, math.ceil(share)):
+            warnings = () if result is None else result.warnings
+            little = f"would keep {order} of {before} states: too little to save"
+            return Plan(noted(unchanged, *warnings, little))
+        return self._built(result, unchanged, context)
+
+    def _truncated(
+        self, target: OrderTarget, settings: CutSettings
+    ) -> ReductionResult | None:
+        """Return the reduced system, its order rounded up to a multiple."""
+        result = self._truncated_exactly(target)
+        multiple = settings.multiple_of
+        if result is None or result.order % multiple == 0:
+            return result
+        rounded = multiple * math.ceil(result.order / multiple)
+        if rounded >= self.n_states:
+            return None
+        return self._truncated_exactly(OrderTarget(order=rounded))
+
+    def _truncated_exactly(self, target: OrderTarget) -> ReductionResult | None:
+        """Return the reduced system; None if every state is needed."""
+        eps, caller = storage_eps(self.layer), f"cut of {self.name or 'the layer'}"
+        if self.system.batch_shape:
+            return truncate_bank(
+                self.balancing,
+                self.system,
+                target,
+                stored_as=map_arrays(self.reading.form, _fastest),
+                storage_eps=eps,
+                caller=caller,
+            )
+        return truncate(
+            self.balancing, self.system, target, storage_eps=eps, caller=caller
+        )
+
+    def _built(
+        self, result: ReductionResult, unchanged: LayerCut, context: CutContext
+    ) -> Plan:
+        """Return the replacement, if it passes the checks as stored."""
+        old = self.reading
+        assert isinstance(result.system, DiagonalStateSpace)  # noqa: S101 - narrows it
+        device = old.system.B.device
+        intended = map_arrays(result.system, lambda M: torch.as_tensor(M).to(device))
+        replacement = self.adapter.write(self.layer, intended)
+        attributes = self.adapter.attributes(self.layer, result.order)
+        trial = trial_layer(self.layer, replacement.values, attributes)
+        new = self.adapter.read(trial)
+        assert isinstance(new.system, DiagonalStateSpace)  # noqa: S101 - as written
+        storage = self._storage_error(intended, replacement, new)
+        measured = measured_error(old.system, new.system)
+        if old.bound_gain is None:
+            assert isinstance(old.system, DiagonalStateSpace)  # noqa: S101 - narrows it
+            bound, storage = certified_error(old.system, new.system), 0.0
+        else:
+            bound = float(result.error_bound.max()) * old.bound_gain + storage
+        trouble = trouble_with(unchanged, context.policy, bound, storage, measured)
+        if trouble:
+            return Plan(noted(unchanged, *result.warnings, trouble))
+        cut = replace(
+            noted(unchanged, *result.warnings),
+            states_after=result.order,
+            error_bound=bound,
+            measured_error=measured,
+        )
+        state = {}
+        if context.optimizer is not None:
+            left, right = (
+                torch.as_tensor(projection).to(replacement.gauge)
+                for projection in (result.left_projection, result.right_projection)
+            )
+            state = moved_state(
+                context.optimizer,
+                self.layer,
+                self.adapter.state_parameters(self.layer),
+                Coordinates.of_cut(old, new, replacement, left, right),
+                context.settings.optimizer_state,
+            )
+        exchange = ParameterExchange(self.layer, replacement.values, attributes, state)
+        return Plan(cut, exchange)
+
+    def _storage_error(
+        self, intended: DiagonalStateSpace, replacement: Replacement, new: LayerReading
+    ) -> float:
+        """Bound what the rounding of the parameters adds to the error."""
+        gauge = replacement.gauge
+        gauged = replace(
+            intended,
+            B=intended.B / gauge[..., :, None],
+            C=intended.C * gauge[..., None, :],
+        )
+        moved = float(modal_difference_bound(gauged, new.form).max())
+        rounding = storage_tolerance(torch.finfo(torch.float64).eps)
+        moved += rounding * self._values()[0]
+        gain = self.reading.bound_gain
+        return moved if gain is None else gain * moved
+
+    @cached_property
+    def _bank(self) -> BankSpectrum:
+        """Return the spectra of the channels, of which one system has one."""
+        values, doubt = self.balancing.values, self.balancing.uncertainty
+        if not self.system.batch_shape:
+            values, doubt = values[None], doubt[None]
+        return BankSpectrum.of(values, doubt, self.n_states)
+
+    def _values(self) -> tuple[float, ...]:
+        """For each index the largest Hankel singular value of a channel."""
+        return tuple(self._bank.values.max(axis=0).tolist())
+
+    def _removes_everything(self, context: CutContext) -> str:
+        bound = self._bank.bounds[:, 0].max()
+        return (
+            f"{context.policy} would remove every state of {self.name or 'the layer'} "
+            f"(all {self.n_states} together have an error bound of {bound:.3g}); choose"
+            " a smaller tolerance"
+        )

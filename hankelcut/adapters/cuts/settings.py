@@ -1,0 +1,56 @@
+"""How layers are cut, whatever the policy."""
+
+from dataclasses import dataclass
+from typing import get_args
+
+from hankelcut.adapters.cuts.optimizer_state import OptimizerStateMode
+from hankelcut.lti import GramianMethod
+from hankelcut.reduction import StateMap
+
+__all__ = ["CutSettings"]
+
+
+@dataclass(frozen=True)
+class CutSettings:
+    """How layers are cut, whatever the policy.
+
+    Parameters
+    ----------
+    minimum_saving : float
+        Layers that would lose a smaller share of their states stay as they are.
+    multiple_of : int
+        Numbers of states are rounded up to a multiple of this one.
+    map : {"real", "complex"}
+        What is balanced; see `hankelcut.reduction.balance`.
+    gramians : {"structured", "closed_form"}
+        How; see `hankelcut.lti.gramian_factors`.
+    optimizer_state : {"transport", "reset", "slice"}
+        What becomes of the optimizer's moments.
+
+    Raises
+    ------
+    ValueError
+        If an option is out of range.
+    """
+
+    minimum_saving: float = 0.05
+    multiple_of: int = 1
+    map: StateMap = "real"
+    gramians: GramianMethod = "structured"
+    optimizer_state: OptimizerStateMode = "transport"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.minimum_saving < 1:
+            msg = f"got minimum_saving={self.minimum_saving!r}, need a share in [0, 1)"
+            raise ValueError(msg)
+        if self.multiple_of < 1:
+            msg = f"got multiple_of={self.multiple_of!r}, need a whole number >= 1"
+            raise ValueError(msg)
+        for name, choices in (
+            ("map", StateMap),
+            ("gramians", GramianMethod),
+            ("optimizer_state", OptimizerStateMode),
+        ):
+            if getattr(self, name) not in get_args(choices):
+                msg = f"got {name}={getattr(self, name)!r}, need one of "
+                raise ValueError(msg + ", ".join(get_args(choices)))

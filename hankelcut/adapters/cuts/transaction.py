@@ -1,0 +1,141 @@
+"""One cut of all layers of a model: measure, decide, build, check; then exchange."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from hankelcut._errors import UnsupportedLayerError
+from hankelcut._parallel import one_blas_thread
+from hankelcut.adapters.cuts.linear_plan import measure_linear_layers
+from hankelcut.adapters.cuts.optimizer_state import require_known_state
+from hankelcut.adapters.cuts.plan import CutContext, MeasuredLayer
+from hankelcut.adapters.cuts.settings import CutSettings
+from hankelcut.adapters.cuts.surgery import (
+    Exchanged,
+    exchange_parameters,
+    require_held,
+    require_rebindable,
+    require_separate_states,
+)
+from hankelcut.adapters.policies import ModelPolicy, Policy
+from hankelcut.adapters.protocol import LinearAdapter
+from hankelcut.adapters.reduction_event import ReductionEvent
+from hankelcut.adapters.registry import LayerFilter, find_adapter, find_layers
+from hankelcut.adapters.tensors import find_tensor
+from hankelcut.reduction import OrderTarget
+
+__all__ = ["DoneCut", "cut_model", "require_ready"]
+
+
+@dataclass(frozen=True, eq=False)
+class DoneCut:
+    """A cut that was made.
+
+    Parameters
+    ----------
+    event : ReductionEvent
+        What happened to each layer.
+    exchanged : Exchanged
+        Undoes it.
+    """
+
+    event: ReductionEvent
+    exchanged: Exchanged
+
+
+def require_ready(
+    model: nn.Module, context: CutContext, filter_fn: LayerFilter | None
+) -> dict[str, nn.Module]:
+    """Return the layers of a model after checking that they can be cut.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        If the model has no supported layer, or two layers share some of their state
+        parameters and not all.
+    OptimizerMismatchError
+        If the optimizer lacks a parameter, keeps state that cannot be moved, or keeps
+        parameters where they cannot be exchanged.
+    """
+    layers = find_layers(model, filter_fn)
+    if not layers:
+        msg = f"{type(model).__name__} holds no layer that an adapter recognises"
+        raise UnsupportedLayerError(msg + " and the filter admits; nothing can be cut")
+    require_separate_states(layers)
+    optimizer = context.optimizer
+    if optimizer is not None:
+        require_rebindable(optimizer)
+        for name, layer in layers.items():
+            for p in find_adapter(layer).state_parameters(layer):
+                tensor = find_tensor(layer, p.name)
+                require_held(optimizer, tensor, f"{name}.{p.name}")
+                if context.settings.optimizer_state != "reset":
+                    require_known_state(optimizer, tensor, f"{name}.{p.name}")
+    return layers
+
+
+def cut_model(
+    model: nn.Module,
+    context: CutContext,
+    filter_fn: LayerFilter | None,
+    step: int,
+) -> DoneCut:
+    """Cut every layer of a model by a policy, or leave everything as it was.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model; its layers are exchanged in place, at the very end.
+    context : CutContext
+        Policy, optimizer and settings.
+    filter_fn : callable or None
+        Which layers.
+    step : int
+        For the event.
+
+    Returns
+    -------
+    DoneCut
+        What happened to each layer, and what undoes it.
+
+    Raises
+    ------
+    HankelcutError
+        Of the kind that says why; the model and the optimizer are then unchanged.
+    """
+    begun = time.perf_counter()
+    layers = require_ready(model, context, filter_fn)
+    with torch.no_grad(), one_blas_thread():
+        measured = _measured(layers, context.settings)
+        targets = _targets(measured, context.policy)
+        plans = [one.plan(targets[name], context) for name, one in measured.items()]
+        exchanges = [plan.exchange for plan in plans if plan.exchange is not None]
+        exchanged = exchange_parameters(model, exchanges, context.optimizer)
+    seconds = time.perf_counter() - begun
+    event = ReductionEvent(step, tuple(plan.cut for plan in plans), seconds)
+    return DoneCut(event, exchanged)
+
+
+def _measured(
+    layers: Mapping[str, nn.Module], settings: CutSettings
+) -> dict[str, MeasuredLayer]:
+    """Measure the states of all layers."""
+    linear: dict[str, tuple[nn.Module, LinearAdapter]] = {}
+    for name, layer in layers.items():
+        adapter = find_adapter(layer)
+        if isinstance(adapter, LinearAdapter):
+            linear[name] = (layer, adapter)
+    return dict(measure_linear_layers(linear, settings))
+
+
+def _targets(
+    measured: Mapping[str, MeasuredLayer], policy: Policy | ModelPolicy
+) -> dict[str, OrderTarget | None]:
+    """Let the policy decide, layer by layer or over all of them."""
+    if isinstance(policy, ModelPolicy):
+        spectra = {name: one.spectrum for name, one in measured.items()}
+        return dict(policy.targets(spectra))
+    return {name: policy.target(one.n_states) for name, one in measured.items()}
