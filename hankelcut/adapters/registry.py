@@ -7,6 +7,7 @@ from torch import nn
 
 from hankelcut._errors import UnsupportedLayerError
 from hankelcut.adapters.layers.lru import LRUAdapter
+from hankelcut.adapters.layers.s4d import S4DAdapter
 from hankelcut.adapters.protocol import Adapter
 from hankelcut.adapters.tensors import find_tensor
 
@@ -20,7 +21,7 @@ __all__ = [
     "storage_eps",
 ]
 
-ADAPTERS: tuple[Adapter, ...] = (LRUAdapter(),)
+ADAPTERS: tuple[Adapter, ...] = (LRUAdapter(), S4DAdapter())
 """All adapters; the first that matches a module serves it."""
 
 LayerFilter = Callable[[str, nn.Module], bool]
@@ -66,6 +67,8 @@ def find_layers(
 ) -> dict[str, nn.Module]:
     """Return every supported layer of a model, each once, by qualified name.
 
+    What lies inside a supported layer is part of it.
+
     Parameters
     ----------
     model : torch.nn.Module
@@ -89,6 +92,7 @@ def find_layers(
 def _layers(
     model: nn.Module, filter_fn: LayerFilter | None
 ) -> Iterator[tuple[str, nn.Module]]:
+    inside: set[nn.Module] = set()
     for name, module in model.named_modules():
         if type(module).__name__ in _SHARDING_WRAPPERS:
             msg = (
@@ -96,8 +100,10 @@ def _layers(
                 "the wrapped module and wrap it again after each cut"
             )
             raise UnsupportedLayerError(msg)
-        known = any(adapter.matches(module) for adapter in ADAPTERS)
-        if known and (filter_fn is None or filter_fn(name, module)):
+        if module in inside or not any(one.matches(module) for one in ADAPTERS):
+            continue
+        inside.update(module.modules())
+        if filter_fn is None or filter_fn(name, module):
             yield name, module
 
 

@@ -7,7 +7,6 @@ transfer function is z (G(z) - D) + D with the G of the extracted system, which 
 same Hankel singular values and the same error norms.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +23,7 @@ from hankelcut.adapters.layers._parameters import (
     require_no_more,
     require_writable,
 )
+from hankelcut.adapters.layers._poles import decay_and_phase
 from hankelcut.adapters.protocol import (
     Exactness,
     LayerReading,
@@ -46,8 +46,6 @@ _SHAPES = {
     "C_im": "mn",
     "D": "m",
 }
-# A pole at 0 has no finite logarithm; at 1e-6 it is off by at most 1e-6 |c| |b|.
-_SMALLEST_POLE = 1e-6
 
 
 class LRUAdapter:
@@ -140,16 +138,3 @@ class LRUAdapter:
             for name, value in values.items()
         }
         return Replacement(stored, gauge)
-
-
-def decay_and_phase(system: DiagonalStateSpace) -> tuple[Tensor, Tensor]:
-    """Decay -log|pole| and phase in (0, 2 pi] of poles, both with finite logarithms.
-
-    Parameters
-    ----------
-    system : DiagonalStateSpace
-        Discrete; a pole at 0 gets the radius 1e-6.
-    """
-    decay = -system.exponents.real.clamp(min=math.log(_SMALLEST_POLE))
-    phase = torch.remainder(system.exponents.imag, 2 * math.pi)
-    return decay, torch.where(phase == 0, 2 * math.pi, phase)
