@@ -9,6 +9,7 @@ except ImportError as error:
     raise MissingDependencyError(msg) from error
 
 from hankelcut.adapters.checkpoint import load_reduced
+from hankelcut.adapters.cuts.settings import CutSettings
 from hankelcut.adapters.in_training import InTrainingReducer
 from hankelcut.adapters.policies import (
     EnergyTolerance,
@@ -30,10 +31,14 @@ from hankelcut.adapters.protocol import (
 from hankelcut.adapters.reduce_in_place import extract, reduce_, write_back
 from hankelcut.adapters.reduction_event import LayerCut, ReductionEvent
 from hankelcut.adapters.registry import find_adapter, find_layers, state_sizes
+from hankelcut.adapters.skeleton import skeleton
 from hankelcut.adapters.stored_matrix import StoredMatrix
+from hankelcut.adapters.survey import Survey, SurveyedLayer, survey
+from hankelcut.adapters.weights import load_weights
 
 __all__ = [
     "Adapter",
+    "CutSettings",
     "EnergyTolerance",
     "ErrorTolerance",
     "FixedFraction",
@@ -49,12 +54,17 @@ __all__ = [
     "Replacement",
     "StateParameter",
     "StoredMatrix",
+    "Survey",
+    "SurveyedLayer",
     "TargetOrder",
     "extract",
     "find_adapter",
     "find_layers",
     "load_reduced",
+    "load_weights",
     "reduce_",
+    "skeleton",
     "state_sizes",
+    "survey",
     "write_back",
 ]

@@ -12,6 +12,7 @@ from hankelcut.cli.analysis import analyze
 from hankelcut.cli.comparison import compare
 from hankelcut.cli.console import print_error, print_warning
 from hankelcut.cli.reduction import reduce
+from hankelcut.cli.survey import survey
 from hankelcut.cli.training import demo, train
 from hankelcut.cli.validation import validate
 from hankelcut.reduction.comparison import METHODS
@@ -34,6 +35,7 @@ for _command, _epilog in (
     (analyze, None),
     (compare, _METHODS),
     (validate, None),
+    (survey, None),
     (demo, None),
     (train, None),
 ):

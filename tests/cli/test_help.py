@@ -7,7 +7,7 @@ import pytest
 
 from hankelcut.reduction.comparison import METHODS
 
-COMMANDS = ["analyze", "compare", "demo", "reduce", "train", "validate"]
+COMMANDS = ["analyze", "compare", "demo", "reduce", "survey", "train", "validate"]
 
 
 def test_help_needs_no_torch_and_names_every_command() -> None:
@@ -35,6 +35,7 @@ def test_help_needs_no_torch_and_names_every_command() -> None:
         ),
         ("analyze", ["--tolerances", "--json"], "hankelcut analyze plant.mat"),
         ("compare", ["--methods", "--json"], "--order 8 --order 16"),
+        ("survey", ["--tau", "--budget", "--json"], "checkpoint.pt --tau 0.01"),
         ("validate", ["--peer", "--rtol", "--json"], "--peer slycot --rtol 1e-8"),
     ],
 )

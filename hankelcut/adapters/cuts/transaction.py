@@ -27,7 +27,13 @@ from hankelcut.adapters.registry import LayerFilter, find_adapter, find_layers
 from hankelcut.adapters.tensors import find_tensor
 from hankelcut.reduction import OrderTarget
 
-__all__ = ["DoneCut", "cut_model", "require_ready"]
+__all__ = [
+    "DoneCut",
+    "cut_model",
+    "decided_targets",
+    "measure_layers",
+    "require_ready",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +115,8 @@ def cut_model(
     begun = time.perf_counter()
     layers = require_ready(model, context, filter_fn)
     with torch.no_grad(), one_blas_thread():
-        measured = _measured(layers, context.settings)
-        targets = _targets(measured, context.policy)
+        measured = measure_layers(layers, context.settings)
+        targets = decided_targets(measured, context.policy)
         plans = [one.plan(targets[name], context) for name, one in measured.items()]
         exchanges = [plan.exchange for plan in plans if plan.exchange is not None]
         exchanged = exchange_parameters(model, exchanges, context.optimizer)
@@ -119,10 +125,23 @@ def cut_model(
     return DoneCut(event, exchanged)
 
 
-def _measured(
+def measure_layers(
     layers: Mapping[str, nn.Module], settings: CutSettings
 ) -> dict[str, MeasuredLayer]:
-    """Measure the states of all layers."""
+    """Measure the states of layers, those of equal shape in one batch.
+
+    Parameters
+    ----------
+    layers : mapping of str to torch.nn.Module
+        Supported layers by name.
+    settings : CutSettings
+        What is measured, and how.
+
+    Raises
+    ------
+    InvalidSystemError, UnsupportedLayerError, UnstableSystemError
+        If a layer cannot be read or is not stable; names it.
+    """
     linear: dict[str, tuple[nn.Module, LinearAdapter]] = {}
     for name, layer in layers.items():
         adapter = find_adapter(layer)
@@ -131,10 +150,18 @@ def _measured(
     return dict(measure_linear_layers(linear, settings))
 
 
-def _targets(
+def decided_targets(
     measured: Mapping[str, MeasuredLayer], policy: Policy | ModelPolicy
 ) -> dict[str, OrderTarget | None]:
-    """Let the policy decide, layer by layer or over all of them."""
+    """Let a policy decide, layer by layer or over all of them.
+
+    Parameters
+    ----------
+    measured : mapping of str to MeasuredLayer
+        Layers by name.
+    policy : Policy or ModelPolicy
+        What decides.
+    """
     if isinstance(policy, ModelPolicy):
         spectra = {name: one.spectrum for name, one in measured.items()}
         return dict(policy.targets(spectra))
