@@ -2,7 +2,7 @@
 # constraints.txt renews it. `make` alone lists the targets.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
-EXTRAS := torch,validation,experiments,docs,dev
+EXTRAS := torch,validation,experiments,layers,docs,dev
 BIN    := .venv/bin
 STAMP  := .venv/.installed
 

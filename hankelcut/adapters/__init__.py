@@ -11,6 +11,7 @@ except ImportError as error:
 from hankelcut.adapters.checkpoint import load_reduced
 from hankelcut.adapters.cuts.settings import CutSettings
 from hankelcut.adapters.in_training import InTrainingReducer
+from hankelcut.adapters.layers.refused import RefusedKind
 from hankelcut.adapters.policies import (
     EnergyTolerance,
     ErrorTolerance,
@@ -30,7 +31,12 @@ from hankelcut.adapters.protocol import (
 )
 from hankelcut.adapters.reduce_in_place import extract, reduce_, write_back
 from hankelcut.adapters.reduction_event import LayerCut, ReductionEvent
-from hankelcut.adapters.registry import find_adapter, find_layers, state_sizes
+from hankelcut.adapters.registry import (
+    find_adapter,
+    find_layers,
+    find_refused,
+    state_sizes,
+)
 from hankelcut.adapters.skeleton import skeleton
 from hankelcut.adapters.stored_matrix import StoredMatrix
 from hankelcut.adapters.survey import Survey, SurveyedLayer, survey
@@ -51,6 +57,7 @@ __all__ = [
     "ModelPolicy",
     "Policy",
     "ReductionEvent",
+    "RefusedKind",
     "Replacement",
     "StateParameter",
     "StoredMatrix",
@@ -60,6 +67,7 @@ __all__ = [
     "extract",
     "find_adapter",
     "find_layers",
+    "find_refused",
     "load_reduced",
     "load_weights",
     "reduce_",

@@ -7,6 +7,7 @@ from torch import nn
 
 from hankelcut._errors import UnsupportedLayerError
 from hankelcut.adapters.layers.lru import LRUAdapter
+from hankelcut.adapters.layers.refused import REFUSED, RefusedKind
 from hankelcut.adapters.layers.s4d import S4DAdapter
 from hankelcut.adapters.protocol import Adapter
 from hankelcut.adapters.tensors import find_tensor
@@ -16,6 +17,7 @@ __all__ = [
     "LayerFilter",
     "find_adapter",
     "find_layers",
+    "find_refused",
     "n_states",
     "state_sizes",
     "storage_eps",
@@ -47,11 +49,15 @@ def find_adapter(layer: nn.Module) -> Adapter:
     Raises
     ------
     UnsupportedLayerError
-        If none does; names the parameters found and the kinds supported.
+        If none does, with the reason for a kind that is refused; else names the
+        parameters found and the kinds supported.
     """
-    for adapter in ADAPTERS:
-        if adapter.matches(layer):
-            return adapter
+    kind = _kind_of(layer)
+    if isinstance(kind, RefusedKind):
+        msg = f"{type(layer).__name__} is of a kind that cannot be cut, {kind.name}: "
+        raise UnsupportedLayerError(msg + kind.reason)
+    if kind is not None:
+        return kind
     names = ", ".join(name for name, _ in layer.named_parameters(recurse=False))
     kinds = ", ".join(adapter.name for adapter in ADAPTERS)
     msg = (
@@ -86,12 +92,44 @@ def find_layers(
     UnsupportedLayerError
         If the model is wrapped for distributed training.
     """
-    return dict(_layers(model, filter_fn))
+    recognised = _recognised(model, filter_fn)
+    return {
+        name: layer
+        for name, layer, kind in recognised
+        if not isinstance(kind, RefusedKind)
+    }
 
 
-def _layers(
+def find_refused(
+    model: nn.Module, filter_fn: LayerFilter | None = None
+) -> dict[str, RefusedKind]:
+    """Return the kind, with the reason, of every layer that cannot be cut, by name.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model, or a layer (whose name is then empty).
+    filter_fn : callable, optional
+        Called with name and layer; layers for which it returns False are left out.
+
+    Returns
+    -------
+    dict of str to RefusedKind
+        In the order of `model.named_modules()`.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        If the model is wrapped for distributed training.
+    """
+    recognised = _recognised(model, filter_fn)
+    return {name: kind for name, _, kind in recognised if isinstance(kind, RefusedKind)}
+
+
+def _recognised(
     model: nn.Module, filter_fn: LayerFilter | None
-) -> Iterator[tuple[str, nn.Module]]:
+) -> Iterator[tuple[str, nn.Module, Adapter | RefusedKind]]:
+    """Layers of a model with what serves or refuses each; none inside another."""
     inside: set[nn.Module] = set()
     for name, module in model.named_modules():
         if type(module).__name__ in _SHARDING_WRAPPERS:
@@ -100,11 +138,18 @@ def _layers(
                 "the wrapped module and wrap it again after each cut"
             )
             raise UnsupportedLayerError(msg)
-        if module in inside or not any(one.matches(module) for one in ADAPTERS):
+        kind = None if module in inside else _kind_of(module)
+        if kind is None:
             continue
         inside.update(module.modules())
         if filter_fn is None or filter_fn(name, module):
-            yield name, module
+            yield name, module, kind
+
+
+def _kind_of(module: nn.Module) -> Adapter | RefusedKind | None:
+    """Return what refuses or serves a module; None where nothing recognises it."""
+    kinds: tuple[Adapter | RefusedKind, ...] = (*REFUSED, *ADAPTERS)
+    return next((kind for kind in kinds if kind.matches(module)), None)
 
 
 def state_sizes(model: nn.Module) -> dict[str, int]:

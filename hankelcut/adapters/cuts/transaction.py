@@ -23,7 +23,12 @@ from hankelcut.adapters.cuts.surgery import (
 from hankelcut.adapters.policies import ModelPolicy, Policy
 from hankelcut.adapters.protocol import LinearAdapter
 from hankelcut.adapters.reduction_event import ReductionEvent
-from hankelcut.adapters.registry import LayerFilter, find_adapter, find_layers
+from hankelcut.adapters.registry import (
+    LayerFilter,
+    find_adapter,
+    find_layers,
+    find_refused,
+)
 from hankelcut.adapters.tensors import find_tensor
 from hankelcut.reduction import OrderTarget
 
@@ -69,7 +74,10 @@ def require_ready(
     layers = find_layers(model, filter_fn)
     if not layers:
         msg = f"{type(model).__name__} holds no layer that an adapter recognises"
-        raise UnsupportedLayerError(msg + " and the filter admits; nothing can be cut")
+        msg += " and the filter admits; nothing can be cut"
+        for name, kind in find_refused(model, filter_fn).items():
+            msg += f". {name or 'The layer'} is refused, {kind.name}: {kind.reason}"
+        raise UnsupportedLayerError(msg)
     require_separate_states(layers)
     optimizer = context.optimizer
     if optimizer is not None:

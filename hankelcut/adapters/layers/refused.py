@@ -1,0 +1,64 @@
+"""Kinds of state-space layers that are recognised, and why no cut of them is right."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from hankelcut.adapters.tensors import has_tensors
+
+__all__ = ["REFUSED", "RefusedKind"]
+
+
+@dataclass(frozen=True)
+class RefusedKind:
+    """A kind of layer that no adapter serves, with the reason.
+
+    Parameters
+    ----------
+    name : str
+        Kind of layer, for messages.
+    reason : str
+        What stands against a cut, and what can be done instead.
+    matches : callable
+        Whether a module is of this kind, by the names of its tensors or by settings.
+    """
+
+    name: str
+    reason: str
+    matches: Callable[[nn.Module], bool]
+
+
+def _with_tensors(*kinds: tuple[str, ...]) -> Callable[[nn.Module], bool]:
+    """Recognise modules with all the tensors of one of some kinds."""
+    return lambda module: any(has_tensors(module, *paths) for paths in kinds)
+
+
+REFUSED: tuple[RefusedKind, ...] = (
+    RefusedKind(
+        "RG-LRU",
+        "its channels have one state each and share none, so that fewer states would "
+        "be fewer channels, and its poles depend on the inputs; prune channels instead",
+        _with_tensors(
+            ("recurrent_param", "recurrent_gate_weight", "input_gate_weight"),
+            ("a_param", "a_gate.w", "input_gate.w"),
+            ("a_log", "recurrent_gate_proj.weight", "input_gate_proj.weight"),
+        ),
+    ),
+    RefusedKind(
+        "layer with a prescribed gain",
+        "its parameters pass through a normalisation that couples all of them to keep "
+        "the gain below a limit: a reduced system has no parameters of this kind, and "
+        "would be without that certificate; `bounded_real_truncation` of the layer's "
+        "matrices keeps the gain, for a model that is not trained on",
+        _with_tensors(
+            ("S", "rho_raw", "theta", "K12_raw", "K21_raw", "K22_raw"),
+            ("S", "K_raw", "log_gamma"),
+            ("X11_params", "X22_params", "X21", "C", "Dt"),
+            ("nu_log", "theta_log", "X2b", "Dp"),
+            ("a_raw", "X.values_raw", "Y.values_raw", "Z.values_raw"),
+            ("alpha_log", "delta_bias", "log_gamma"),
+        ),
+    ),
+)
+"""All kinds that are refused; they come before the adapters."""
