@@ -15,7 +15,13 @@ from hankelcut.adapters.cuts.transaction import decided_targets, measure_layers
 from hankelcut.adapters.policies import EnergyTolerance, ModelPolicy, Policy
 from hankelcut.adapters.protocol import Exactness
 from hankelcut.adapters.reduction_event import LayerCut
-from hankelcut.adapters.registry import LayerFilter, find_adapter, find_layers, n_states
+from hankelcut.adapters.registry import (
+    LayerFilter,
+    find_adapter,
+    find_layers,
+    find_refused,
+    n_states,
+)
 from hankelcut.reduction import OrderTarget
 
 __all__ = ["DEFAULT_POLICIES", "Survey", "SurveyedLayer", "Verdict", "survey"]
@@ -98,7 +104,9 @@ class Survey:
         """Sentences on layers that are refused or stay as they are."""
         found = []
         for layer in self.layers:
-            found += [f"{layer.name}: {layer.reason}"] if layer.reason else []
+            found += (
+                [f"{layer.name or 'the model'}: {layer.reason}"] if layer.reason else []
+            )
             for policy, cut in zip(self.policies, layer.cuts, strict=False):
                 found += [f"{layer.name}, {policy}: {note}" for note in cut.notes]
         return found
@@ -173,20 +181,34 @@ def survey(
             targets = decided_targets(measured, policy)
             for name, one in measured.items():
                 cuts[name].append(_planned(name, one, context, targets[name]))
+    served = {
+        name: SurveyedLayer(
+            name,
+            type(layer).__name__,
+            find_adapter(layer).name,
+            find_adapter(layer).exactness,
+            n_states(layer),
+            tuple(cuts.get(name, ())),
+            reasons.get(name, ""),
+        )
+        for name, layer in layers.items()
+    }
+    refused = {
+        name: SurveyedLayer(
+            name,
+            type(model.get_submodule(name)).__name__,
+            kind.name,
+            "refused",
+            None,
+            reason=kind.reason,
+        )
+        for name, kind in find_refused(model, filter_fn).items()
+    }
+    found = served | refused
+    in_order = [name for name, _ in model.named_modules() if name in found]
     return Survey(
         tuple(str(policy) for policy in policies),
-        tuple(
-            SurveyedLayer(
-                name,
-                type(layer).__name__,
-                find_adapter(layer).name,
-                find_adapter(layer).exactness,
-                n_states(layer),
-                tuple(cuts.get(name, ())),
-                reasons.get(name, ""),
-            )
-            for name, layer in layers.items()
-        ),
+        tuple(found[name] for name in in_order),
     )
 
 

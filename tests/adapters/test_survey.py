@@ -160,3 +160,18 @@ def test_checkpoints_and_folders_without_weights_are_named(tmp_path):
         hc.DataError, match=r"got \['optimizer', 'step'\], need weights"
     ):
         load_weights(tmp_path / "c.pt")
+
+
+def test_refused_layers_are_listed_with_the_reason(mixed):
+    gated = nn.Module()
+    for name in ("recurrent_param", "recurrent_gate_weight", "input_gate_weight"):
+        gated.register_parameter(name, nn.Parameter(torch.zeros(2)))
+    model = nn.ModuleDict({"first": mixed["one"], "gated": gated, "last": mixed["two"]})
+    found = survey(model, [TargetOrder(4)])
+    assert [(x.name, x.verdict) for x in found.layers] == [
+        ("first", "exact"),
+        ("gated", "refused"),
+        ("last", "exact"),
+    ]
+    assert found.rows()[1] == ["gated", "Module", "RG-LRU", "refused", "-", "-"]
+    assert "gated: its channels have one state each" in str(found)
