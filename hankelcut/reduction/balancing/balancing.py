@@ -1,5 +1,6 @@
 """Balancing: Hankel singular values and the projections of every order."""
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Literal, TypeAlias
 
@@ -187,13 +188,13 @@ def balance(
 def _parts(system: DiagonalStateSpace) -> list[DiagonalStateSpace]:
     """Pieces of a stack, with one batch axis, that stay in a core's cache."""
     n, m, p = system.n_states, system.n_inputs, system.n_outputs
-    axes = len(system.batch_shape)
+    axes, count = len(system.batch_shape), math.prod(system.batch_shape)
     exponents, B, C, D = (
-        np.reshape(array, (-1, *array.shape[axes:]))
+        np.reshape(array, (count, *array.shape[axes:]))
         for array in (system.exponents, system.B, system.C, system.D)
     )
     step = max(1, _ENTRIES_PER_PART // max(1, n * max(1, min(n, m), min(n, p))))
-    pieces = [slice(k, k + step) for k in range(0, exponents.shape[0], step)]
+    pieces = [slice(k, k + step) for k in range(0, count, step)]
     return [
         replace(system, exponents=exponents[k], B=B[k], C=C[k], D=D[k]) for k in pieces
     ]
