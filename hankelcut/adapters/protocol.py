@@ -78,9 +78,13 @@ class LayerReading:
         transfer function z (G(z) - D) + D of it.
     inputs, outputs : StoredMatrix, optional
         How parameters hold B and C; None where one of them is no parameter.
+    initial : StoredMatrix, optional
+        How a parameter holds an initial state that is learned: the last columns of B of
+        the balanced system, in addition to those of `inputs`.
     balanced : DiagonalStateSpace or StateSpace, optional
         What is reduced and written in its place, where that is not `system`: channels
-        that share their poles are reduced as one continuous system.
+        that share their poles are reduced as one continuous system, an initial state
+        that is learned is one more input.
     stored_as : DiagonalStateSpace, optional
         For dense systems: a diagonal one of the form in which they can be stored.
     bound_gain : float, optional
@@ -91,6 +95,7 @@ class LayerReading:
     system: DiagonalStateSpace | StateSpace
     inputs: StoredMatrix | None = None
     outputs: StoredMatrix | None = None
+    initial: StoredMatrix | None = None
     balanced: DiagonalStateSpace | StateSpace | None = None
     stored_as: DiagonalStateSpace | None = None
     bound_gain: float | None = 1.0

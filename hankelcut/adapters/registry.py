@@ -7,6 +7,8 @@ from torch import nn
 
 from hankelcut._errors import UnsupportedLayerError
 from hankelcut.adapters.layers.lru import LRUAdapter
+from hankelcut.adapters.layers.lru_complex import ComplexLRUAdapter
+from hankelcut.adapters.layers.lru_delayed import DelayedLRUAdapter
 from hankelcut.adapters.layers.refused import REFUSED, RefusedKind
 from hankelcut.adapters.layers.s4d import S4DAdapter
 from hankelcut.adapters.protocol import Adapter
@@ -23,7 +25,12 @@ __all__ = [
     "storage_eps",
 ]
 
-ADAPTERS: tuple[Adapter, ...] = (LRUAdapter(), S4DAdapter())
+ADAPTERS: tuple[Adapter, ...] = (
+    LRUAdapter(),
+    ComplexLRUAdapter(),
+    DelayedLRUAdapter(),
+    S4DAdapter(),
+)
 """All adapters; the first that matches a module serves it."""
 
 LayerFilter = Callable[[str, nn.Module], bool]

@@ -161,6 +161,7 @@ def _transported(
     old, new = coordinates.old, coordinates.new
     for before, after, move in (
         (old.inputs, new.inputs, _moved_inputs),
+        (old.initial, new.initial, _moved_inputs),
         (old.outputs, new.outputs, _moved_outputs),
     ):
         if before is None or after is None or not held.keys() & set(before.names):
