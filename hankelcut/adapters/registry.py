@@ -11,6 +11,7 @@ from hankelcut.adapters.layers.lru_complex import ComplexLRUAdapter
 from hankelcut.adapters.layers.lru_delayed import DelayedLRUAdapter
 from hankelcut.adapters.layers.refused import REFUSED, RefusedKind
 from hankelcut.adapters.layers.s4d import S4DAdapter
+from hankelcut.adapters.layers.s5_pytorch import S5PytorchAdapter
 from hankelcut.adapters.protocol import Adapter
 from hankelcut.adapters.tensors import find_tensor
 
@@ -30,6 +31,7 @@ ADAPTERS: tuple[Adapter, ...] = (
     ComplexLRUAdapter(),
     DelayedLRUAdapter(),
     S4DAdapter(),
+    S5PytorchAdapter(),
 )
 """All adapters; the first that matches a module serves it."""
 

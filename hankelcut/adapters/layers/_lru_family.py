@@ -20,6 +20,7 @@ from hankelcut.adapters.layers._parameters import (
     checked_parameters,
     require_no_more,
     require_writable,
+    stored_like,
 )
 from hankelcut.adapters.layers._poles import decay_and_phase
 from hankelcut.adapters.protocol import (
@@ -29,7 +30,7 @@ from hankelcut.adapters.protocol import (
     StateParameter,
 )
 from hankelcut.adapters.stored_matrix import StoredForm, StoredMatrix
-from hankelcut.adapters.tensors import find_tensor, has_tensors
+from hankelcut.adapters.tensors import has_tensors
 from hankelcut.lti import DiagonalStateSpace, Discrete
 
 __all__ = ["LRUFamily"]
@@ -158,11 +159,7 @@ class LRUFamily(ABC):
         }
         if reading.initial is not None:
             values |= reading.initial.split(B[:, m:])
-        stored = {
-            name: value.to(find_tensor(layer, name)).contiguous()
-            for name, value in values.items()
-        }
-        return Replacement(stored, gauge)
+        return Replacement(stored_like(layer, values), gauge)
 
     @property
     def _kind(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -34,6 +35,18 @@ def _with_tensors(*kinds: tuple[str, ...]) -> Callable[[nn.Module], bool]:
     return lambda module: any(has_tensors(module, *paths) for paths in kinds)
 
 
+def _with_setting(name: str, linear: Any) -> Callable[[nn.Module], bool]:
+    """Recognise layers of s5-pytorch that have another setting than the linear one."""
+
+    def matches(module: nn.Module) -> bool:
+        for layer in (module, module._modules.get("seq")):
+            if layer is not None and has_tensors(layer, "Lambda", "log_step"):
+                return bool(getattr(layer, name, linear) != linear)
+        return False
+
+    return matches
+
+
 REFUSED: tuple[RefusedKind, ...] = (
     RefusedKind(
         "RG-LRU",
@@ -59,6 +72,18 @@ REFUSED: tuple[RefusedKind, ...] = (
             ("a_raw", "X.values_raw", "Y.values_raw", "Z.values_raw"),
             ("alpha_log", "delta_bias", "log_gamma"),
         ),
+    ),
+    RefusedKind(
+        "liquid S5",
+        "its poles depend on the inputs (liquid=True): it is no linear system, and no "
+        "truncation of one state matrix bounds its error",
+        _with_setting("liquid", False),
+    ),
+    RefusedKind(
+        "S5 of another degree",
+        "it takes powers of the entries of its input matrix (degree other than 1), "
+        "which other coordinates of the states do not keep",
+        _with_setting("degree", 1),
     ),
 )
 """All kinds that are refused; they come before the adapters."""
