@@ -11,6 +11,8 @@ from hankelcut.adapters.layers.lru_complex import ComplexLRUAdapter
 from hankelcut.adapters.layers.lru_delayed import DelayedLRUAdapter
 from hankelcut.adapters.layers.refused import REFUSED, RefusedKind
 from hankelcut.adapters.layers.s4d import S4DAdapter
+from hankelcut.adapters.layers.s5_lrnnx import S5LrnnxAdapter
+from hankelcut.adapters.layers.s5_lrnnx_ltv import S5LrnnxSteppedAdapter
 from hankelcut.adapters.layers.s5_pytorch import S5PytorchAdapter
 from hankelcut.adapters.protocol import Adapter
 from hankelcut.adapters.tensors import find_tensor
@@ -32,6 +34,8 @@ ADAPTERS: tuple[Adapter, ...] = (
     DelayedLRUAdapter(),
     S4DAdapter(),
     S5PytorchAdapter(),
+    S5LrnnxAdapter(),
+    S5LrnnxSteppedAdapter(),
 )
 """All adapters; the first that matches a module serves it."""
 

@@ -130,7 +130,7 @@ def moved_state(
         held = {name: s[key] for name, s in old.items() if s.get(key) is not None}
         if mode == "slice":
             moved = {
-                p.name: _sliced(held[p.name], p, coordinates.n_new)
+                p.name: _sliced(held[p.name], p, coordinates)
                 for p in parameters
                 if p.name in held
             }
@@ -142,11 +142,17 @@ def moved_state(
     return new
 
 
-def _sliced(moment: Tensor, parameter: StateParameter, n_new: int) -> Tensor:
+def _sliced(
+    moment: Tensor, parameter: StateParameter, coordinates: Coordinates
+) -> Tensor:
     """Return the first entries of a moment on the state axis, of every block."""
     pieces = moment.chunk(parameter.blocks, dim=parameter.axis)
-    first = [piece.narrow(parameter.axis, 0, n_new) for piece in pieces]
-    return torch.cat(first, dim=parameter.axis)
+    first = [piece.narrow(parameter.axis, 0, coordinates.n_new) for piece in pieces]
+    sliced = torch.cat(first, dim=parameter.axis)
+    inputs = coordinates.new.inputs
+    if parameter.may_widen and inputs is not None and inputs.form == "complex":
+        return sliced.to(sliced.dtype.to_complex())
+    return sliced
 
 
 def _transported(

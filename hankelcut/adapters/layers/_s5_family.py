@@ -40,8 +40,8 @@ class S5Parts:
     ----------
     poles : (n,) complex128 tensor
         Continuous poles.
-    steps : (n,) float64 tensor
-        Steps.
+    log_steps : (n,) float64 tensor
+        Logarithms of the steps, as they are stored.
     discretization : Discretization
         What makes them discrete.
     parameters : mapping of str to tensor
@@ -52,19 +52,27 @@ class S5Parts:
         Feedthrough of the system.
     readout : {"real", "twice_real"}
         What the layer outputs of C x.
+    step_scale : float
+        Factor of all steps.
     directions : int
         As in `LayerReading`.
     """
 
     poles: Tensor
-    steps: Tensor
+    log_steps: Tensor
     discretization: Discretization
     parameters: Mapping[str, Tensor]
     inputs: StoredMatrix
     outputs: StoredMatrix
     D: Tensor
     readout: Readout = "real"
+    step_scale: float = 1.0
     directions: int = 1
+
+    @property
+    def steps(self) -> Tensor:
+        """Steps, (n,)."""
+        return self.step_scale * self.log_steps.exp()
 
 
 class S5Family(ABC):
@@ -116,9 +124,10 @@ class S5Family(ABC):
         """
         parts = self._parts(layer)
         rule = parts.discretization
-        gain = rule.gain(parts.poles, parts.steps)
+        steps = parts.steps
+        gain = rule.gain(parts.poles, steps)
         system = DiagonalStateSpace(
-            rule.exponents(parts.poles, parts.steps),
+            rule.exponents(parts.poles, steps),
             gain[:, None] * parts.inputs.assemble(parts.parameters),
             parts.outputs.assemble(parts.parameters),
             parts.D,
@@ -148,8 +157,9 @@ class S5Family(ABC):
         require_writable(kind, system, form)
         name = self._log_step(layer)
         # The step as it will be stored: what rounding does to it goes into the poles.
-        log_step = parts.steps.log().mean().to(find_tensor(layer, name)).double()
-        steps = log_step.exp().expand_as(system.exponents.real)
+        log_step = parts.log_steps.mean().to(find_tensor(layer, name)).double()
+        log_steps = log_step.expand_as(system.exponents.real)
+        steps = parts.step_scale * log_steps.exp()
         poles = parts.discretization.poles(principal_exponents(system), steps)
         B = system.B / parts.discretization.gain(poles, steps)[:, None]
         rows = torch.linalg.vector_norm(parts.inputs.assemble(parts.parameters), dim=-1)
@@ -160,7 +170,7 @@ class S5Family(ABC):
         if inputs.form == "real" and not _is_real(B, find_tensor(layer, name)):
             inputs = replace(inputs, form="complex")
         values = {
-            name: log_step.expand_as(steps),
+            name: log_steps,
             **self._stored_poles(layer, poles),
             **inputs.split(B),
             **parts.outputs.split(readout_ratio(system, form) * system.C * gauge),

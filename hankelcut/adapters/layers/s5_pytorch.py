@@ -65,12 +65,11 @@ class S5PytorchAdapter(S5Family):
         owner, _ = owner_of(layer, f"{seq}C")
         require_no_more(self._kind, owner, _SHAPES, n)
         rule = partial(_rates, setting(owner, "discretize"))
-        steps = p[f"{seq}log_step"].exp()
-        ones = torch.ones_like(steps)
+        ones = torch.ones_like(p[f"{seq}log_step"])
         above = [torch.diag(D), *[torch.diag(0 * D)] * (directions - 1)]
         return S5Parts(
             Lambda,
-            steps,
+            p[f"{seq}log_step"],
             identified(self._kind, rule),
             p,
             StoredMatrix((f"{seq}B",), "pairs", ones),
