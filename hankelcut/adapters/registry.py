@@ -11,6 +11,7 @@ from hankelcut.adapters.layers.lru_complex import ComplexLRUAdapter
 from hankelcut.adapters.layers.lru_delayed import DelayedLRUAdapter
 from hankelcut.adapters.layers.refused import REFUSED, RefusedKind
 from hankelcut.adapters.layers.s4d import S4DAdapter
+from hankelcut.adapters.layers.s5 import S5Adapter
 from hankelcut.adapters.layers.s5_lrnnx import S5LrnnxAdapter
 from hankelcut.adapters.layers.s5_lrnnx_ltv import S5LrnnxSteppedAdapter
 from hankelcut.adapters.layers.s5_pytorch import S5PytorchAdapter
@@ -33,6 +34,7 @@ ADAPTERS: tuple[Adapter, ...] = (
     ComplexLRUAdapter(),
     DelayedLRUAdapter(),
     S4DAdapter(),
+    S5Adapter(),
     S5PytorchAdapter(),
     S5LrnnxAdapter(),
     S5LrnnxSteppedAdapter(),
