@@ -48,6 +48,8 @@ class StateParameter:
     blocks : int
         Number of state axes that lie one behind the other on that axis, as in
         [C_forward, C_backward].
+    beyond : int
+        Entries of that axis that belong to no state.
     may_widen : bool
         Whether a real parameter may become a complex one, where the reduced system has
         no real form.
@@ -57,16 +59,17 @@ class StateParameter:
     axis: int
     role: Role
     blocks: int = 1
+    beyond: int = 0
     may_widen: bool = False
 
     def n_states(self, tensor: Tensor) -> int:
         """Return the number of states of a value of the parameter."""
-        return int(tensor.shape[self.axis]) // self.blocks
+        return (int(tensor.shape[self.axis]) - self.beyond) // self.blocks
 
     def shape(self, old: tuple[int, ...], n_states: int) -> tuple[int, ...]:
         """Return a shape with another number of states."""
         new = list(old)
-        new[self.axis] = self.blocks * n_states
+        new[self.axis] = self.blocks * n_states + self.beyond
         return tuple(new)
 
 

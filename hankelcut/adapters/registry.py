@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from hankelcut._errors import UnsupportedLayerError
+from hankelcut.adapters.layers.dynonet import DynonetAdapter
 from hankelcut.adapters.layers.lru import LRUAdapter
 from hankelcut.adapters.layers.lru_complex import ComplexLRUAdapter
 from hankelcut.adapters.layers.lru_delayed import DelayedLRUAdapter
@@ -38,6 +39,7 @@ ADAPTERS: tuple[Adapter, ...] = (
     S5PytorchAdapter(),
     S5LrnnxAdapter(),
     S5LrnnxSteppedAdapter(),
+    DynonetAdapter(),
 )
 """All adapters; the first that matches a module serves it."""
 

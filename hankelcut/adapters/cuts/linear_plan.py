@@ -47,6 +47,8 @@ from hankelcut.reduction.result import storage_tolerance
 
 __all__ = ["BalancedLayer", "measure_linear_layers"]
 
+# What says that the parameters of a layer cannot hold a reduced system.
+_NOT_STORABLE = (IllConditionedError, UnstableSystemError, UnsupportedLayerError)
 # The share of the states that a cut must save may come out this far above a whole
 # number.
 _SHARE_ROUNDING = 1e-9
@@ -71,7 +73,7 @@ def measure_linear_layers(
 
     Raises
     ------
-    InvalidSystemError, UnsupportedLayerError, UnstableSystemError
+    IllConditionedError, InvalidSystemError, UnsupportedLayerError, UnstableSystemError
         If a layer cannot be read or is not stable; names it.
     """
     readings = {name: _read(name, *pair) for name, pair in layers.items()}
@@ -97,7 +99,12 @@ def _read(name: str, layer: nn.Module, adapter: LinearAdapter) -> LayerReading:
     try:
         reading = adapter.read(layer)
         require_stable("cut", reading.to_balance)
-    except (InvalidSystemError, UnsupportedLayerError, UnstableSystemError) as error:
+    except (
+        IllConditionedError,
+        InvalidSystemError,
+        UnsupportedLayerError,
+        UnstableSystemError,
+    ) as error:
         raise type(error)(f"{name or 'the layer'}: {error}") from error
     return reading
 
@@ -245,10 +252,15 @@ class BalancedLayer(MeasuredLayer):
         assert isinstance(result.system, DiagonalStateSpace)  # noqa: S101 - narrows it
         device = old.system.B.device
         intended = map_arrays(result.system, lambda M: torch.as_tensor(M).to(device))
-        replacement = self.adapter.write(self.layer, intended)
         attributes = self.adapter.attributes(self.layer, result.order)
-        trial = trial_layer(self.layer, replacement.values, attributes)
-        new = self.adapter.read(trial)
+        try:
+            replacement = self.adapter.write(self.layer, intended)
+            trial = trial_layer(self.layer, replacement.values, attributes)
+            new = self.adapter.read(trial)
+            require_stable("what would be stored", new.to_balance)
+        except _NOT_STORABLE as error:
+            refused = f"refused: {error}"
+            return Plan(noted(unchanged, *result.warnings, refused))
         assert isinstance(new.system, DiagonalStateSpace)  # noqa: S101 - as written
         storage = self._storage_error(intended, replacement, new)
         measured = measured_error(old.system, new.system, directions=old.directions)

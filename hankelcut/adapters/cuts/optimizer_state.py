@@ -147,7 +147,8 @@ def _sliced(
 ) -> Tensor:
     """Return the first entries of a moment on the state axis, of every block."""
     pieces = moment.chunk(parameter.blocks, dim=parameter.axis)
-    first = [piece.narrow(parameter.axis, 0, coordinates.n_new) for piece in pieces]
+    length = coordinates.n_new + parameter.beyond
+    first = [piece.narrow(parameter.axis, 0, length) for piece in pieces]
     sliced = torch.cat(first, dim=parameter.axis)
     inputs = coordinates.new.inputs
     if parameter.may_widen and inputs is not None and inputs.form == "complex":
