@@ -86,9 +86,6 @@ class LayerReading:
         transfer function z (G(z) - D) + D of it.
     inputs, outputs : StoredMatrix, optional
         How parameters hold B and C; None where one of them is no parameter.
-    initial : StoredMatrix, optional
-        How a parameter holds an initial state that is learned: the last columns of B of
-        the balanced system, in addition to those of `inputs`.
     balanced : DiagonalStateSpace or StateSpace, optional
         What is reduced and written in its place, where that is not `system`: channels
         that share their poles are reduced as one continuous system, an initial state
@@ -98,6 +95,9 @@ class LayerReading:
     bound_gain : float, optional
         The error of the system is at most this many times that of the balanced one;
         None where there is no such number and the error is bracketed afterwards.
+    initial : StoredMatrix, optional
+        How a parameter holds an initial state that is learned: the last columns of B of
+        the balanced system, in addition to those of `inputs`.
     directions : int
         Directions of time whose outputs the layer adds, each of the state after its
         update. Of 2, the first half of the outputs of the system is that of the forward
@@ -107,10 +107,10 @@ class LayerReading:
     system: DiagonalStateSpace | StateSpace
     inputs: StoredMatrix | None = None
     outputs: StoredMatrix | None = None
-    initial: StoredMatrix | None = None
     balanced: DiagonalStateSpace | StateSpace | None = None
     stored_as: DiagonalStateSpace | None = None
     bound_gain: float | None = 1.0
+    initial: StoredMatrix | None = None
     directions: int = 1
 
     @property

@@ -120,7 +120,7 @@ class LRUFamily(ABC):
             Discrete(),
             "real",
         )
-        return LayerReading(system, inputs, outputs, initial, balanced)
+        return LayerReading(system, inputs, outputs, balanced=balanced, initial=initial)
 
     def write(self, layer: nn.Module, system: DiagonalStateSpace) -> Replacement:
         """Compute the parameters of a layer that is the given system.
