@@ -48,7 +48,7 @@ def _with_setting(name: str, linear: Any) -> Callable[[nn.Module], bool]:
 
 
 def _is_rational(*, single: bool) -> Callable[[nn.Module], bool]:
-    """Recognise operators of dynonet: of several channels, or of odd lengths."""
+    """Recognise operators of dynonet: of several channels, or of uneven lengths."""
 
     def matches(module: nn.Module) -> bool:
         if not has_tensors(module, "a_coeff", "b_coeff") or not hasattr(module, "n_k"):

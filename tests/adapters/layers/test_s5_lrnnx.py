@@ -208,6 +208,11 @@ def test_poles_of_an_undiscretized_layer_are_its_own():
     torch.testing.assert_close(
         poles, torch.complex(torch.full((3,), -0.5), layer.A[:, 1]).to(poles)
     )
+
+
+@pytest.mark.parametrize("rule", ["bilinear", "no_discretization"])
+def test_poles_outside_the_left_half_plane_are_not_stored(rule):
+    layer = S5(2, 3, rule)
     one = hc.DiagonalStateSpace.from_poles(
         torch.tensor([0.5], dtype=torch.complex128),
         torch.ones(1, 2, dtype=torch.complex128),
