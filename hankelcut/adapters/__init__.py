@@ -29,6 +29,7 @@ from hankelcut.adapters.protocol import (
     Replacement,
     StateParameter,
 )
+from hankelcut.adapters.real_inputs import with_real_inputs
 from hankelcut.adapters.reduce_in_place import extract, reduce_, write_back
 from hankelcut.adapters.reduction_event import LayerCut, ReductionEvent
 from hankelcut.adapters.registry import (
@@ -74,5 +75,6 @@ __all__ = [
     "skeleton",
     "state_sizes",
     "survey",
+    "with_real_inputs",
     "write_back",
 ]

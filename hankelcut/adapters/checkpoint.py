@@ -1,6 +1,6 @@
 """Loading of shrunk models into freshly built full-size ones."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +56,7 @@ def load_reduced(
             if keys
         ]
         raise CheckpointMismatchError(msg + "; ".join(parts))
-    _require_tensors(present, state_dict)
+    _require_tensors(present, state_dict, _may_widen(model))
     resized = _resized_layers(model, state_dict)
     new = {f"{prefix}{key}" for prefix, exchange in resized for key in exchange.values}
     for key, value in present.items():
@@ -78,14 +78,27 @@ def load_reduced(
     model.load_state_dict(state_dict)
 
 
+def _may_widen(model: nn.Module) -> set[str]:
+    """Names of real parameters of which a checkpoint may hold complex values."""
+    return {
+        f"{name}.{p.name}" if name else p.name
+        for name, layer in find_layers(model).items()
+        for p in find_adapter(layer).state_parameters(layer)
+        if p.may_widen
+    }
+
+
 def _require_tensors(
-    present: Mapping[str, Tensor], state_dict: Mapping[str, Tensor]
+    present: Mapping[str, Tensor],
+    state_dict: Mapping[str, Tensor],
+    may_widen: Collection[str],
 ) -> None:
     """Raise unless the checkpoint holds a tensor of the same kind for each there is."""
     for key, value in present.items():
         saved = state_dict[key]
         if isinstance(value, Tensor) and (
-            not isinstance(saved, Tensor) or saved.is_complex() != value.is_complex()
+            not isinstance(saved, Tensor)
+            or (saved.is_complex() != value.is_complex() and key not in may_widen)
         ):
             is_tensor = isinstance(saved, Tensor)
             kind = str(saved.dtype) if is_tensor else type(saved).__name__
@@ -105,7 +118,7 @@ def _resized_layers(
     resized = []
     for name, layer in layers.items():
         prefix = f"{name}." if name else ""
-        values, sizes = {}, set()
+        values, sizes, widened = {}, set(), False
         adapter = find_adapter(layer)
         for p in adapter.state_parameters(layer):
             old, saved = find_tensor(layer, p.name), state_dict[f"{prefix}{p.name}"]
@@ -120,14 +133,16 @@ def _resized_layers(
                 )
                 raise CheckpointMismatchError(msg)
             sizes.add(p.n_states(saved))
-            values[p.name] = saved.detach().to(old).clone()
+            dtype = old.dtype.to_complex() if saved.is_complex() else old.dtype
+            widened = widened or dtype != old.dtype
+            values[p.name] = saved.detach().to(old.device, dtype, copy=True)
         if len(sizes) > 1 or sizes == {0}:
             msg = (
                 f"the checkpoint is damaged: the parameters of {name} have "
                 f"{sorted(sizes)} states, need one number, at least 1"
             )
             raise CheckpointMismatchError(msg)
-        if sizes != {n_states(layer)}:
+        if widened or sizes != {n_states(layer)}:
             attributes = adapter.attributes(layer, sizes.pop())
             resized.append((prefix, ParameterExchange(layer, values, attributes)))
     return resized

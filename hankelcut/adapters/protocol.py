@@ -1,5 +1,6 @@
 """What an adapter is: the functions that tie one kind of layer to a system."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
@@ -47,21 +48,28 @@ class StateParameter:
     blocks : int
         Number of state axes that lie one behind the other on that axis, as in
         [C_forward, C_backward].
+    beyond : int
+        Entries of that axis that belong to no state.
+    may_widen : bool
+        Whether a real parameter may become a complex one, where the reduced system has
+        no real form.
     """
 
     name: str
     axis: int
     role: Role
     blocks: int = 1
+    beyond: int = 0
+    may_widen: bool = False
 
     def n_states(self, tensor: Tensor) -> int:
         """Return the number of states of a value of the parameter."""
-        return int(tensor.shape[self.axis]) // self.blocks
+        return (int(tensor.shape[self.axis]) - self.beyond) // self.blocks
 
     def shape(self, old: tuple[int, ...], n_states: int) -> tuple[int, ...]:
         """Return a shape with another number of states."""
         new = list(old)
-        new[self.axis] = self.blocks * n_states
+        new[self.axis] = self.blocks * n_states + self.beyond
         return tuple(new)
 
 
@@ -80,12 +88,20 @@ class LayerReading:
         How parameters hold B and C; None where one of them is no parameter.
     balanced : DiagonalStateSpace or StateSpace, optional
         What is reduced and written in its place, where that is not `system`: channels
-        that share their poles are reduced as one continuous system.
+        that share their poles are reduced as one continuous system, an initial state
+        that is learned is one more input.
     stored_as : DiagonalStateSpace, optional
         For dense systems: a diagonal one of the form in which they can be stored.
     bound_gain : float, optional
-        The error of the layer is at most this many times that of the balanced system;
+        The error of the system is at most this many times that of the balanced one;
         None where there is no such number and the error is bracketed afterwards.
+    initial : StoredMatrix, optional
+        How a parameter holds an initial state that is learned: the last columns of B of
+        the balanced system, in addition to those of `inputs`.
+    directions : int
+        Directions of time whose outputs the layer adds, each of the state after its
+        update. Of 2, the first half of the outputs of the system is that of the forward
+        direction, the other half that of the backward one in reversed time.
     """
 
     system: DiagonalStateSpace | StateSpace
@@ -94,6 +110,21 @@ class LayerReading:
     balanced: DiagonalStateSpace | StateSpace | None = None
     stored_as: DiagonalStateSpace | None = None
     bound_gain: float | None = 1.0
+    initial: StoredMatrix | None = None
+    directions: int = 1
+
+    @property
+    def layer_gain(self) -> float:
+        """The error of the layer is at most this many times that of the system."""
+        # With R the reversal of time, the layer's error is E_f u + R E_b R u. Both R
+        # keep norms, and each direction alone errs by no more than both side by side:
+        # a factor 2. R u has the conjugate spectrum of a real signal u, for one input
+        # up to a phase that of u: then |E_f u|^2 + |E_b R u|^2 is at most the square of
+        # the error side by side, and the factor is sqrt(2). Two inputs can reach 2: at
+        # one frequency E_f = v^H, E_b = v^T, v = (1, i) / sqrt(2).
+        if self.directions == 1:
+            return 1.0
+        return math.sqrt(2) if self.system.n_inputs == 1 else 2.0
 
     @property
     def to_balance(self) -> DiagonalStateSpace | StateSpace:

@@ -6,9 +6,16 @@ import torch
 from torch import nn
 
 from hankelcut._errors import UnsupportedLayerError
+from hankelcut.adapters.layers.dynonet import DynonetAdapter
 from hankelcut.adapters.layers.lru import LRUAdapter
+from hankelcut.adapters.layers.lru_complex import ComplexLRUAdapter
+from hankelcut.adapters.layers.lru_delayed import DelayedLRUAdapter
 from hankelcut.adapters.layers.refused import REFUSED, RefusedKind
 from hankelcut.adapters.layers.s4d import S4DAdapter
+from hankelcut.adapters.layers.s5 import S5Adapter
+from hankelcut.adapters.layers.s5_lrnnx import S5LrnnxAdapter
+from hankelcut.adapters.layers.s5_lrnnx_ltv import S5LrnnxSteppedAdapter
+from hankelcut.adapters.layers.s5_pytorch import S5PytorchAdapter
 from hankelcut.adapters.protocol import Adapter
 from hankelcut.adapters.tensors import find_tensor
 
@@ -23,7 +30,17 @@ __all__ = [
     "storage_eps",
 ]
 
-ADAPTERS: tuple[Adapter, ...] = (LRUAdapter(), S4DAdapter())
+ADAPTERS: tuple[Adapter, ...] = (
+    LRUAdapter(),
+    ComplexLRUAdapter(),
+    DelayedLRUAdapter(),
+    S4DAdapter(),
+    S5Adapter(),
+    S5PytorchAdapter(),
+    S5LrnnxAdapter(),
+    S5LrnnxSteppedAdapter(),
+    DynonetAdapter(),
+)
 """All adapters; the first that matches a module serves it."""
 
 LayerFilter = Callable[[str, nn.Module], bool]

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from hankelcut._errors import UnsupportedLayerError
 
-__all__ = ["find_tensor", "has_tensors", "owner_of"]
+__all__ = ["find_tensor", "has_tensors", "held_sizes", "owner_of", "setting"]
 
 
 def owner_of(layer: nn.Module, path: str) -> tuple[nn.Module, str]:
@@ -58,12 +58,53 @@ def has_tensors(layer: nn.Module, *paths: str) -> bool:
     *paths : str
         Names with dots between.
     """
-    modules: dict[str, Any] = dict(layer.named_modules())
     for path in paths:
-        head, _, name = path.rpartition(".")
-        owner = modules.get(head)
+        *heads, name = path.split(".")
+        owner: nn.Module | None = layer
+        for head in heads:
+            owner = None if owner is None else owner._modules.get(head)
         if owner is None:
             return False
         if owner._parameters.get(name) is None and owner._buffers.get(name) is None:
             return False
     return True
+
+
+def held_sizes(layer: nn.Module, n_states: int, *names: str) -> dict[str, int]:
+    """Attributes of a layer that hold its number of states, with a new value.
+
+    Parameters
+    ----------
+    layer : torch.nn.Module
+        The layer.
+    n_states : int
+        The new number.
+    *names : str
+        What may hold it; only those that the layer has as plain attributes count.
+    """
+    return {name: n_states for name in names if name in vars(layer)}
+
+
+def setting(layer: nn.Module, name: str) -> Any:
+    """Return what a layer holds under a name beside its tensors.
+
+    Parameters
+    ----------
+    layer : torch.nn.Module
+        The layer.
+    name : str
+        Name of an attribute.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        If there is none, as in modules made of a file of weights.
+    """
+    try:
+        return getattr(layer, name)
+    except AttributeError:
+        msg = (
+            f"{type(layer).__name__} has no attribute {name!r}, without which nobody "
+            "knows what the layer computes; load the weights into the model itself"
+        )
+        raise UnsupportedLayerError(msg) from None

@@ -2,6 +2,7 @@
 
 from hankelcut.nn.blocks import LRUBlock, SequenceClassifier
 from hankelcut.nn.lru import LRU
+from hankelcut.nn.s5 import S5
 from hankelcut.nn.scan import linear_scan
 
-__all__ = ["LRU", "LRUBlock", "SequenceClassifier", "linear_scan"]
+__all__ = ["LRU", "S5", "LRUBlock", "SequenceClassifier", "linear_scan"]

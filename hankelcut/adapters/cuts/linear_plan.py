@@ -47,6 +47,8 @@ from hankelcut.reduction.result import storage_tolerance
 
 __all__ = ["BalancedLayer", "measure_linear_layers"]
 
+# What says that the parameters of a layer cannot hold a reduced system.
+_NOT_STORABLE = (IllConditionedError, UnstableSystemError, UnsupportedLayerError)
 # The share of the states that a cut must save may come out this far above a whole
 # number.
 _SHARE_ROUNDING = 1e-9
@@ -71,7 +73,7 @@ def measure_linear_layers(
 
     Raises
     ------
-    InvalidSystemError, UnsupportedLayerError, UnstableSystemError
+    IllConditionedError, InvalidSystemError, UnsupportedLayerError, UnstableSystemError
         If a layer cannot be read or is not stable; names it.
     """
     readings = {name: _read(name, *pair) for name, pair in layers.items()}
@@ -97,7 +99,12 @@ def _read(name: str, layer: nn.Module, adapter: LinearAdapter) -> LayerReading:
     try:
         reading = adapter.read(layer)
         require_stable("cut", reading.to_balance)
-    except (InvalidSystemError, UnsupportedLayerError, UnstableSystemError) as error:
+    except (
+        IllConditionedError,
+        InvalidSystemError,
+        UnsupportedLayerError,
+        UnstableSystemError,
+    ) as error:
         raise type(error)(f"{name or 'the layer'}: {error}") from error
     return reading
 
@@ -165,8 +172,9 @@ class BalancedLayer(MeasuredLayer):
         bank = self._bank
         counts = range(self.n_states + 1)
         error, energy = OrderTarget(error_tol=0.0), OrderTarget(energy_tol=0.0)
+        bounds = (bank.measure(error, bank.orders(count)) for count in counts)
         return LayerSpectrum(
-            tuple(bank.measure(error, bank.orders(count)) for count in counts),
+            tuple(self._bound_gain * bound for bound in bounds),
             tuple(bank.measure(energy, bank.orders(count)) for count in counts),
         )
 
@@ -220,6 +228,8 @@ class BalancedLayer(MeasuredLayer):
 
     def _truncated_exactly(self, target: OrderTarget) -> ReductionResult | None:
         """Return the reduced system; None if every state is needed."""
+        if target.error_tol is not None:
+            target = replace(target, error_tol=target.error_tol / self._bound_gain)
         eps, caller = storage_eps(self.layer), f"cut of {self.name or 'the layer'}"
         if self.system.batch_shape:
             return truncate_bank(
@@ -242,18 +252,24 @@ class BalancedLayer(MeasuredLayer):
         assert isinstance(result.system, DiagonalStateSpace)  # noqa: S101 - narrows it
         device = old.system.B.device
         intended = map_arrays(result.system, lambda M: torch.as_tensor(M).to(device))
-        replacement = self.adapter.write(self.layer, intended)
         attributes = self.adapter.attributes(self.layer, result.order)
-        trial = trial_layer(self.layer, replacement.values, attributes)
-        new = self.adapter.read(trial)
+        try:
+            replacement = self.adapter.write(self.layer, intended)
+            trial = trial_layer(self.layer, replacement.values, attributes)
+            new = self.adapter.read(trial)
+            require_stable("what would be stored", new.to_balance)
+        except _NOT_STORABLE as error:
+            refused = f"refused: {error}"
+            return Plan(noted(unchanged, *result.warnings, refused))
         assert isinstance(new.system, DiagonalStateSpace)  # noqa: S101 - as written
         storage = self._storage_error(intended, replacement, new)
-        measured = measured_error(old.system, new.system)
+        measured = measured_error(old.system, new.system, directions=old.directions)
         if old.bound_gain is None:
             assert isinstance(old.system, DiagonalStateSpace)  # noqa: S101 - narrows it
-            bound, storage = certified_error(old.system, new.system), 0.0
+            certified = certified_error(old.system, new.system)
+            bound, storage = old.layer_gain * certified, 0.0
         else:
-            bound = float(result.error_bound.max()) * old.bound_gain + storage
+            bound = float(result.error_bound.max()) * self._bound_gain + storage
         trouble = trouble_with(unchanged, context.policy, bound, storage, measured)
         if trouble:
             return Plan(noted(unchanged, *result.warnings, trouble))
@@ -292,8 +308,16 @@ class BalancedLayer(MeasuredLayer):
         moved = float(modal_difference_bound(gauged, new.form).max())
         rounding = storage_tolerance(torch.finfo(torch.float64).eps)
         moved += rounding * self._values()[0]
+        return self._bound_gain * moved
+
+    @property
+    def _bound_gain(self) -> float:
+        """The error of the layer is at most this many times that of the balanced one.
+
+        Where there is no such number it says what errors of systems mean for the layer.
+        """
         gain = self.reading.bound_gain
-        return moved if gain is None else gain * moved
+        return self.reading.layer_gain * (1.0 if gain is None else gain)
 
     @cached_property
     def _bank(self) -> BankSpectrum:

@@ -130,7 +130,7 @@ def moved_state(
         held = {name: s[key] for name, s in old.items() if s.get(key) is not None}
         if mode == "slice":
             moved = {
-                p.name: _sliced(held[p.name], p, coordinates.n_new)
+                p.name: _sliced(held[p.name], p, coordinates)
                 for p in parameters
                 if p.name in held
             }
@@ -142,11 +142,18 @@ def moved_state(
     return new
 
 
-def _sliced(moment: Tensor, parameter: StateParameter, n_new: int) -> Tensor:
+def _sliced(
+    moment: Tensor, parameter: StateParameter, coordinates: Coordinates
+) -> Tensor:
     """Return the first entries of a moment on the state axis, of every block."""
     pieces = moment.chunk(parameter.blocks, dim=parameter.axis)
-    first = [piece.narrow(parameter.axis, 0, n_new) for piece in pieces]
-    return torch.cat(first, dim=parameter.axis)
+    length = coordinates.n_new + parameter.beyond
+    first = [piece.narrow(parameter.axis, 0, length) for piece in pieces]
+    sliced = torch.cat(first, dim=parameter.axis)
+    inputs = coordinates.new.inputs
+    if parameter.may_widen and inputs is not None and inputs.form == "complex":
+        return sliced.to(sliced.dtype.to_complex())
+    return sliced
 
 
 def _transported(
@@ -161,6 +168,7 @@ def _transported(
     old, new = coordinates.old, coordinates.new
     for before, after, move in (
         (old.inputs, new.inputs, _moved_inputs),
+        (old.initial, new.initial, _moved_inputs),
         (old.outputs, new.outputs, _moved_outputs),
     ):
         if before is None or after is None or not held.keys() & set(before.names):

@@ -70,7 +70,10 @@ def trouble_with(
 
 
 def measured_error(
-    full: DiagonalStateSpace | StateSpace, reduced: DiagonalStateSpace
+    full: DiagonalStateSpace | StateSpace,
+    reduced: DiagonalStateSpace,
+    *,
+    directions: int = 1,
 ) -> float:
     """Return the largest gain found of the difference of two layers.
 
@@ -81,6 +84,8 @@ def measured_error(
     reduced : DiagonalStateSpace
         The layer after, as stored. The frequencies are a uniform grid and the phases of
         the dominant modes.
+    directions : int
+        As in `LayerReading`.
     """
     if isinstance(full, StateSpace):
         frequencies = _frequencies(reduced, _DENSE_FREQUENCIES)
@@ -90,7 +95,14 @@ def measured_error(
     error = error_system(full, reduced)
     assert isinstance(error, DiagonalStateSpace)  # noqa: S101 - narrows the type
     frequencies = _frequencies(error, _MEASURED_FREQUENCIES)
-    return float(sampled_gain(error, frequencies).max())
+    if directions == 1:
+        return float(sampled_gain(error, frequencies).max())
+    # Both directions read the state after the update, which is a factor z; in reversed
+    # time a real system has the conjugate response.
+    response = frequency_response(error, frequencies)
+    response = response * torch.exp(1j * frequencies)[:, None, None]
+    forward, backward = response.chunk(2, dim=-2)
+    return float(torch.linalg.matrix_norm(forward + backward.conj(), ord=2).max())
 
 
 def certified_error(full: DiagonalStateSpace, reduced: DiagonalStateSpace) -> float:

@@ -11,7 +11,12 @@ from hankelcut.lti import DiagonalStateSpace
 from hankelcut.lti.structure.stability import require_stable
 from hankelcut.lti.systems.time_domain import TimeDomain
 
-__all__ = ["checked_parameters", "require_no_more", "require_writable"]
+__all__ = [
+    "checked_parameters",
+    "require_no_more",
+    "require_writable",
+    "stored_like",
+]
 
 
 def checked_parameters(
@@ -158,3 +163,21 @@ def _require_domain(kind: str, system: DiagonalStateSpace, time: TimeDomain) -> 
         f"{system.readout!r}, need a {type(time).__name__} one with a real readout"
     )
     raise UnsupportedLayerError(msg)
+
+
+def stored_like(layer: nn.Module, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return new values in the precision and on the device of the parameters there are.
+
+    Parameters
+    ----------
+    layer : torch.nn.Module
+        The layer.
+    values : mapping of str to tensor
+        New values by path, in double precision; a complex one stays complex.
+    """
+    stored = {}
+    for name, value in values.items():
+        old = find_tensor(layer, name)
+        dtype = old.dtype.to_complex() if value.is_complex() else old.dtype
+        stored[name] = value.to(device=old.device, dtype=dtype).contiguous()
+    return stored

@@ -7,8 +7,16 @@ import pytest
 import torch
 
 import hankelcut as hc
-from hankelcut.adapters import extract, find_adapter, write_back
+from hankelcut.adapters import (
+    TargetOrder,
+    extract,
+    find_adapter,
+    reduce_,
+    write_back,
+)
 from hankelcut.nn import LRU
+from hankelcut.validation import ADAPTER_CHECKS, check_adapter
+from tests.adapters.stand_ins import lrnnx
 
 
 def impulse_response(layer: LRU, length: int) -> torch.Tensor:
@@ -231,3 +239,19 @@ def test_writing_into_another_model_is_refused(make_layer):
         )
     assert layer.nu_log is before
     assert any(p is before for p in optimizer.param_groups[0]["params"])
+
+
+@pytest.mark.parametrize("check", ADAPTER_CHECKS)
+def test_contract_of_the_layer_of_lrnnx(check):
+    check_adapter(lambda: lrnnx.LRU(3, 10, 0.3, 0.9), checks=[check], examples=1)
+
+
+def test_the_layer_of_lrnnx_steps_after_a_cut_as_it_convolves():
+    layer = lrnnx.LRU(3, 10, 0.3, 0.9)
+    reduce_(layer, TargetOrder(4))
+    assert layer.d_state == 4
+    inputs = torch.randn(2, 15, 3)
+    with torch.no_grad():
+        cache = layer.allocate_inference_cache(2)
+        outputs = [layer.step(sample, cache)[0] for sample in inputs.unbind(1)]
+        torch.testing.assert_close(torch.stack(outputs, 1), layer(inputs))
