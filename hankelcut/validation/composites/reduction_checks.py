@@ -20,12 +20,11 @@ from hankelcut.validation.composites.check import (
     selected,
 )
 from hankelcut.validation.invariants._host import host
+from hankelcut.validation.invariants.claims import check_claims, check_projections
 from hankelcut.validation.invariants.reductions import (
     Reduction,
-    check_claims,
     check_full_order,
     check_hankel_lower_bound,
-    check_projections,
     check_reduced_form,
     check_reduced_stability,
 )

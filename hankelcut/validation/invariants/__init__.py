@@ -1,5 +1,6 @@
 """Properties of right solvers, norms and reductions, one function per property."""
 
+from hankelcut.validation.invariants.claims import check_claims, check_projections
 from hankelcut.validation.invariants.equations import (
     check_lyapunov_accuracy,
     check_lyapunov_definiteness,
@@ -45,10 +46,8 @@ from hankelcut.validation.invariants.norms import (
 )
 from hankelcut.validation.invariants.optimality import check_h2_optimality
 from hankelcut.validation.invariants.reductions import (
-    check_claims,
     check_full_order,
     check_hankel_lower_bound,
-    check_projections,
     check_reduced_form,
     check_reduced_stability,
     check_same_map,
