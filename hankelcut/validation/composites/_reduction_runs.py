@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hankelcut._errors import InvalidSystemError
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.result import ReductionResult
 from hankelcut.validation.composites._examples import Example, similarity
-from hankelcut.validation.composites.check import call
+from hankelcut.validation.composites.check import REFUSED, call, call_or_refuse
 from hankelcut.validation.invariants._host import System, host
 from hankelcut.validation.invariants.reductions import (
     Reduction,
@@ -37,9 +38,6 @@ __all__ = [
     "unstable_systems",
 ]
 
-# How a function may refuse: LinAlgError and the errors of this package are among them.
-_REFUSALS = (ValueError, ArithmeticError, RuntimeError)
-
 
 @dataclass(frozen=True)
 class ReductionSubject:
@@ -64,23 +62,17 @@ class ReductionSubject:
     def reduce(self, system: System, order: int, check: str) -> Reduction:
         """Return the reduction; any error of the function is a violation."""
         case = {"system": system, "order": order}
-        reduced = call(lambda: self.function(system, order=order), check, case)
+        reduced = call(partial(self.function, system, order=order), check, case)
         return self._model_checked(reduced, check, case)
 
     def reduce_or_refuse(self, system: System, order: int, check: str) -> Reduction:
         """Return the reduction, or None where the function refuses the system."""
-        refused = []
-
-        def attempt() -> Reduction:
-            try:
-                return self.function(system, order=order)
-            except _REFUSALS as error:
-                refused.append(error)
-                return None
-
         case = {"system": system, "order": order}
-        reduced = call(attempt, check, case)
-        return None if refused else self._model_checked(reduced, check, case)
+        attempt = partial(self.function, system, order=order)
+        reduced = call_or_refuse(attempt, check, case)
+        if reduced is REFUSED:
+            return None
+        return self._model_checked(reduced, check, case)
 
     def _model_checked(
         self, reduced: Reduction, check: str, case: dict[str, Any]

@@ -9,11 +9,25 @@ from typing import Any
 from hankelcut._errors import MissingDependencyError, NumericalWarning
 from hankelcut.validation.invariants.violation import InvariantViolationError, Property
 
-__all__ = ["DEFAULT_EXAMPLES", "BoundCheck", "Check", "call", "run_check", "selected"]
+__all__ = [
+    "DEFAULT_EXAMPLES",
+    "REFUSED",
+    "BoundCheck",
+    "Check",
+    "call",
+    "call_or_refuse",
+    "explained",
+    "run_check",
+    "selected",
+]
 
 DEFAULT_EXAMPLES = 100
 # Examples that are tried after the first failure, to find a smaller one.
 _MOST_ATTEMPTS = 500
+# How a function may refuse: LinAlgError and the errors of this package are among them.
+_REFUSALS = (ValueError, ArithmeticError, RuntimeError)
+REFUSED = object()
+"""What `call_or_refuse` returns for a function that refused."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +115,42 @@ def call(function: Callable[[], Any], check: str, case: Mapping[str, Any]) -> An
         raise prop.violation(fact, case) from error
 
 
+def call_or_refuse(
+    function: Callable[[], Any], check: str, case: Mapping[str, Any]
+) -> Any:
+    """Call somebody's function, which may refuse by an error; else as `call`.
+
+    Parameters
+    ----------
+    function : callable
+        The call, without arguments. Its warnings are not shown.
+    check : str
+        Name of the check, for the message.
+    case : mapping
+        What it was called with.
+
+    Returns
+    -------
+    object
+        What the function returned, or `REFUSED`.
+
+    Raises
+    ------
+    InvariantViolationError
+        If it raises an error that is no refusal.
+    """
+
+    def attempt() -> Any:
+        try:
+            return function()
+        except InvariantViolationError:
+            raise
+        except _REFUSALS:
+            return REFUSED
+
+    return call(attempt, check, case)
+
+
 def run_check(
     check: Check,
     subject: Any,
@@ -151,10 +201,27 @@ def run_check(
         test = hypothesis.seed(seed)(test)
     failure = shrinking.run(test, hypothesis)
     if failure is not None:
-        lines = [f"{subject.name} fails the check {check.name!r}: {check.summary}"]
-        lines += [str(failure), f"usual cause: {check.usual_cause}"]
         # Without the frames of hypothesis, which say nothing about the function.
-        raise InvariantViolationError("\n".join(lines)) from failure.__cause__
+        raise explained(check, subject, failure) from failure.__cause__
+
+
+def explained(
+    check: Check, subject: Any, failure: InvariantViolationError
+) -> InvariantViolationError:
+    """Return a failure with what was tried, what must hold, and the usual cause.
+
+    Parameters
+    ----------
+    check : Check
+        The check that failed.
+    subject : object
+        The function, as its kind of checks calls it.
+    failure : InvariantViolationError
+        What the check found.
+    """
+    lines = [f"{subject.name} fails the check {check.name!r}: {check.summary}"]
+    lines += [str(failure), f"usual cause: {check.usual_cause}"]
+    return InvariantViolationError("\n".join(lines))
 
 
 def selected(

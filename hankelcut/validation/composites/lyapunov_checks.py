@@ -10,8 +10,10 @@ from hankelcut.lti.systems.time_domain import TimeDomain
 from hankelcut.validation.composites._examples import Example
 from hankelcut.validation.composites.check import (
     DEFAULT_EXAMPLES,
+    REFUSED,
     Check,
     call,
+    call_or_refuse,
     run_check,
     selected,
 )
@@ -210,13 +212,15 @@ def _untouched(subject: LyapunovSubject, example: Example) -> None:
 
 def _refusal(subject: LyapunovSubject, example: Example) -> None:
     system = host(example.system)
-    try:
-        L = host_array(subject.function(system.A.copy(), system.B.copy()))
-    except (ValueError, ArithmeticError, RuntimeError):
-        return
+    A, B = system.A, system.B
+    found = call_or_refuse(
+        lambda: host_array(subject.function(A.copy(), B.copy())),
+        "check_lyapunov_factor",
+        {"A": A, "B": B},
+    )
     # Where no unstable state is reached, there may be a solution.
-    Q, X = system.B @ system.B.conj().T, L @ L.conj().T
-    check_lyapunov_residual(system.A, Q, X, time=subject.time)
+    if found is not REFUSED:
+        check_lyapunov_factor(A, B, found, time=subject.time, unique=False)
 
 
 def _stable(subject: LyapunovSubject) -> Any:
