@@ -1,4 +1,8 @@
-"""Properties of Hankel singular values."""
+"""Properties of Hankel singular values.
+
+Beside every relative tolerance of a square, 100 eps (|Lc| |Lo|)^2 are allowed, with the
+factors of both Gramians: what rounding leaves of values that cancel.
+"""
 
 import importlib
 from collections.abc import Callable
@@ -13,7 +17,13 @@ from hankelcut.lti.systems.discretization import undiscretize
 from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous
-from hankelcut.validation.invariants._host import Matrix, gramians, host_array
+from hankelcut.validation.invariants._host import (
+    ROUNDING,
+    Matrix,
+    gramians,
+    hankel_size,
+    host_array,
+)
 from hankelcut.validation.invariants.violation import Property
 
 __all__ = [
@@ -106,7 +116,7 @@ def check_values_energy(system: StateSpace, values: Any) -> None:
     Raises
     ------
     InvariantViolationError
-        If the sides differ by more than a relative 1e-9.
+        If the sides differ by more than a relative 1e-9, beside the rounding above.
     """
     found = host_array(values)
     P, Q = gramians(system)
@@ -114,7 +124,8 @@ def check_values_energy(system: StateSpace, values: Any) -> None:
     prop = Property(
         "check_values_energy", "Hilbert-Schmidt norm of the Hankel operator"
     )
-    case, tolerance = {"system": system}, 1e-9 * abs(expected)
+    tolerance = 1e-9 * abs(expected) + ROUNDING * hankel_size(system) ** 2
+    case = {"system": system}
     energy = np.sum(found**2)
     prop.require_close("the sum of the squares", energy, expected, tolerance, case)
 
@@ -133,7 +144,8 @@ def check_relative_accuracy(
     rtol : float
         Allowed relative error of each value above `floor` times the largest.
     floor : float
-        Values below it, relative to the largest, may be wrong by that much.
+        Values below it, relative to the largest, may be wrong by that much; all by
+        100 eps |Lc| |Lo|.
 
     Raises
     ------
@@ -149,6 +161,7 @@ def check_relative_accuracy(
         "values from factors keep their digits, Hammarling 1982, Laub et al. 1987",
     )
     floor_value = floor * float(np.max(exact, initial=0.0))
+    floor_value += ROUNDING * hankel_size(system)
     error = np.abs(found - exact) / (rtol * exact + floor_value + np.finfo(float).tiny)
     worst = int(np.argmax(error)) if error.size else 0
     fact = (
@@ -172,7 +185,8 @@ def check_value_monotonicity(system: StateSpace, values: Values) -> None:
     Raises
     ------
     InvariantViolationError
-        If the square of a value grows by more than 1e-10 of the largest.
+        If the square of a value grows by more than 1e-10 of the largest, beside the
+        rounding above.
     """
     prop = Property(
         "check_value_monotonicity",
@@ -180,6 +194,7 @@ def check_value_monotonicity(system: StateSpace, values: Values) -> None:
     )
     whole = host_array(values(system)) ** 2
     allowed = _RTOL * float(np.max(whole, initial=0.0))
+    allowed += ROUNDING * hankel_size(system) ** 2
     parts = {
         "the first input": replace(system, B=system.B[:, 1:], D=system.D[:, 1:]),
         "the first output": replace(system, C=system.C[1:], D=system.D[1:]),
@@ -209,16 +224,17 @@ def check_value_perturbation(
     ------
     InvariantViolationError
         If :math:`|\sigma_k(G_1) - \sigma_k(G_2)|` is above
-        :math:`\sigma_1(G_1 - G_2)` by more than 1e-7 of the largest value.
+        :math:`\sigma_1(G_1 - G_2)` by more than 1e-7 of the sizes |Lc| |Lo|, which
+        are no smaller than the values.
     """
     prop = Property("check_value_perturbation", "Weyl 1912, for Hankel operators")
     one, two = host_array(values(first)), host_array(values(second))
-    size = max(one.size, two.size)
-    one, two = (np.pad(found, (0, size - found.size)) for found in (one, two))
+    count = max(one.size, two.size)
+    one, two = (np.pad(found, (0, count - found.size)) for found in (one, two))
     moved = float(np.max(np.abs(one - two), initial=0.0))
     error = host_array(values(to_dense(error_system(first, second))))
-    largest = float(max(np.max(one, initial=0.0), np.max(two, initial=0.0)))
-    allowed = float(np.max(error, initial=0.0)) + 1e-7 * largest
+    size = hankel_size(first) + hankel_size(second)
+    allowed = float(np.max(error, initial=0.0)) + 1e-7 * size
     fact = f"a value moves by {moved:.6g}, allowed {allowed:.6g}"
     prop.require(moved <= allowed, fact, {"first": first, "second": second})
 
@@ -236,12 +252,14 @@ def check_bilinear_values(system: StateSpace, values: Values) -> None:
     Raises
     ------
     InvariantViolationError
-        If a square changes by more than 1e-10 of the largest.
+        If a square changes by more than 1e-10 of the largest, beside the rounding
+        above.
     """
     prop = Property("check_bilinear_values", "bilinear map of Gramians, Glover 1984")
     mapped = undiscretize(system, method="bilinear")
     before, after = (host_array(values(of)) ** 2 for of in (system, mapped))
     allowed = _RTOL * float(np.max(before, initial=0.0))
+    allowed += ROUNDING * hankel_size(system) ** 2
     what = "the squares after the map"
     prop.require_close(what, after, before, allowed, {"system": system})
 

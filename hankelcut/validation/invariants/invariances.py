@@ -2,7 +2,9 @@
 
 The quantity is anything that depends on the transfer function alone: Hankel singular
 values, or a norm. It is given as a function of a system, and compared by its squares,
-which are what Gramians determine to full precision.
+which are what Gramians determine to full precision. Beside the relative tolerance, a
+square may change by 100 eps size^2, with the size of the terms that add up to the
+quantity, and may cancel.
 """
 
 from collections.abc import Callable
@@ -14,7 +16,12 @@ import numpy as np
 from hankelcut.lti.systems.conversions import to_dense
 from hankelcut.lti.systems.interconnection import append
 from hankelcut.lti.systems.state_space import StateSpace
-from hankelcut.validation.invariants._host import Matrix, host_array
+from hankelcut.validation.invariants._host import (
+    ROUNDING,
+    Matrix,
+    hankel_size,
+    host_array,
+)
 from hankelcut.validation.invariants.violation import Property
 
 __all__ = [
@@ -34,7 +41,12 @@ _RTOL = 1e-10
 
 
 def check_similarity(
-    system: StateSpace, quantity: Quantity, T: Any, *, rtol: float = _RTOL
+    system: StateSpace,
+    quantity: Quantity,
+    T: Any,
+    *,
+    rtol: float = _RTOL,
+    size: float | None = None,
 ) -> None:
     r"""Check that a change of the states' basis changes nothing.
 
@@ -49,6 +61,10 @@ def check_similarity(
     rtol : float
         Allowed change of the squares, relative to the largest, times the condition
         number of T.
+    size : float, optional
+        Size of the terms, which T may make larger by its condition number; by default
+        |Lc| |Lo| of the factors of both Gramians, that of Hankel singular values and
+        of the Hankel and H-infinity norms.
 
     Raises
     ------
@@ -61,13 +77,18 @@ def check_similarity(
         system, A=inverse @ system.A @ T, B=inverse @ system.B, C=system.C @ T
     )
     prop = Property("check_similarity", "invariance under similarity, Moore 1981")
-    allowed = rtol * float(np.linalg.cond(T)) if T.size else rtol
-    case = {"system": system, "T": T}
-    _compare(prop, "T^-1 A T, T^-1 B, C T", quantity, system, other, allowed, case)
+    condition = float(np.linalg.cond(T)) if T.size else 1.0
+    allowed = rtol * condition, _rounding(system, size) * condition**2
+    case, change = {"system": system, "T": T}, "T^-1 A T, T^-1 B, C T"
+    _compare(prop, change, quantity, (system, other), allowed, case)
 
 
 def check_duality(
-    system: StateSpace, quantity: Quantity, *, rtol: float = _RTOL
+    system: StateSpace,
+    quantity: Quantity,
+    *,
+    rtol: float = _RTOL,
+    size: float | None = None,
 ) -> None:
     r"""Check that the dual system :math:`(A^H, C^H, B^H, D^H)` has the same values.
 
@@ -79,6 +100,9 @@ def check_duality(
         Of a system, its Hankel singular values or a norm.
     rtol : float
         Allowed change of the squares, relative to the largest.
+    size : float, optional
+        Size of the terms; by default |Lc| |Lo| of the factors of both Gramians, that of
+        Hankel singular values and of the Hankel and H-infinity norms.
 
     Raises
     ------
@@ -89,7 +113,8 @@ def check_duality(
     A, B, C, D = (getattr(system, name).conj().T for name in "ABCD")
     prop = Property("check_duality", "duality of P and Q, Kalman 1960, Moore 1981")
     dual = StateSpace(A, C, B, D, system.time)
-    _compare(prop, "the dual", quantity, system, dual, rtol, {"system": system})
+    allowed = rtol, _rounding(system, size)
+    _compare(prop, "the dual", quantity, (system, dual), allowed, {"system": system})
 
 
 def check_scaling(
@@ -99,6 +124,7 @@ def check_scaling(
     inputs: int,
     outputs: int,
     rtol: float = _RTOL,
+    size: float | None = None,
 ) -> None:
     r"""Check that :math:`2^i B, 2^o C, 2^{i+o} D` has values times :math:`2^{i+o}`.
 
@@ -112,6 +138,9 @@ def check_scaling(
         The exponents i and o.
     rtol : float
         Allowed change of the squares, relative to the largest.
+    size : float, optional
+        Size of the terms; by default |Lc| |Lo| of the factors of both Gramians, that of
+        Hankel singular values and of the Hankel and H-infinity norms.
 
     Raises
     ------
@@ -129,11 +158,18 @@ def check_scaling(
 
     case = {"system": system, "inputs": inputs, "outputs": outputs}
     what = f"2^{inputs} B, 2^{outputs} C"
-    _compare(prop, what, unscaled, system, scaled, rtol, case)
+    allowed = rtol, _rounding(system, size)
+    _compare(prop, what, unscaled, (system, scaled), allowed, case)
 
 
 def check_unitary_invariance(
-    system: StateSpace, quantity: Quantity, U: Any, V: Any, *, rtol: float = _RTOL
+    system: StateSpace,
+    quantity: Quantity,
+    U: Any,
+    V: Any,
+    *,
+    rtol: float = _RTOL,
+    size: float | None = None,
 ) -> None:
     r"""Check that unitary matrices at the inputs and outputs change nothing.
 
@@ -149,6 +185,9 @@ def check_unitary_invariance(
         Unitary: the outputs become :math:`V y`.
     rtol : float
         Allowed change of the squares, relative to the largest.
+    size : float, optional
+        Size of the terms; by default |Lc| |Lo| of the factors of both Gramians, that of
+        Hankel singular values and of the Hankel and H-infinity norms.
 
     Raises
     ------
@@ -161,11 +200,16 @@ def check_unitary_invariance(
         "check_unitary_invariance", "unitarily invariant norms, Glover 1984"
     )
     case = {"system": system, "U": U, "V": V}
-    _compare(prop, "B U, V C, V D U", quantity, system, turned, rtol, case)
+    allowed = rtol, _rounding(system, size)
+    _compare(prop, "B U, V C, V D U", quantity, (system, turned), allowed, case)
 
 
 def check_padding(
-    system: StateSpace, quantity: Quantity, *, rtol: float = _RTOL
+    system: StateSpace,
+    quantity: Quantity,
+    *,
+    rtol: float = _RTOL,
+    size: float | None = None,
 ) -> None:
     """Check that a state that nothing drives or reads adds zeros at most.
 
@@ -177,6 +221,9 @@ def check_padding(
         Of a system, its Hankel singular values or a norm.
     rtol : float
         Allowed change of the squares, relative to the largest.
+    size : float, optional
+        Size of the terms; by default |Lc| |Lo| of the factors of both Gramians, that of
+        Hankel singular values and of the Hankel and H-infinity norms.
 
     Raises
     ------
@@ -202,11 +249,17 @@ def check_padding(
         return np.append(values, 0.0) if more else values
 
     case = {"system": system}
-    _compare(prop, "a state without input", with_zero, system, padded, rtol, case)
+    allowed, change = (rtol, _rounding(system, size)), "a state without input"
+    _compare(prop, change, with_zero, (system, padded), allowed, case)
 
 
 def check_direct_sum(
-    first: StateSpace, second: StateSpace, quantity: Quantity, *, rtol: float = _RTOL
+    first: StateSpace,
+    second: StateSpace,
+    quantity: Quantity,
+    *,
+    rtol: float = _RTOL,
+    size: float | None = None,
 ) -> None:
     """Check that two uncoupled systems have the values of both, and the larger norm.
 
@@ -218,6 +271,9 @@ def check_direct_sum(
         Of a system, its Hankel singular values, or its Hankel or H-infinity norm.
     rtol : float
         Allowed difference of the squares, relative to the largest.
+    size : float, optional
+        Size of the terms; by default |Lc| |Lo| of the factors of both Gramians, that of
+        Hankel singular values and of the Hankel and H-infinity norms.
 
     Raises
     ------
@@ -234,23 +290,30 @@ def check_direct_sum(
     largest = float(np.max(expected, initial=0.0))
     case = {"first": first, "second": second}
     what = "the squares for both systems side by side"
-    prop.require_close(what, found**2, expected**2, rtol * largest**2, case)
+    allowed = rtol * largest**2 + sum(_rounding(of, size) for of in (first, second))
+    prop.require_close(what, found**2, expected**2, allowed, case)
+
+
+def _rounding(system: StateSpace, size: float | None) -> float:
+    """Return the rounding of the square of a quantity."""
+    return ROUNDING * (hankel_size(system) if size is None else size) ** 2
 
 
 def _compare(
     prop: Property,
     change: str,
     quantity: Quantity,
-    system: StateSpace,
-    other: StateSpace,
-    rtol: float,
+    systems: tuple[StateSpace, StateSpace],
+    allowed: tuple[float, float],
     case: dict[str, Any],
 ) -> None:
-    """Require the squares of a quantity to be those of another system."""
-    expected, found = host_array(quantity(system)), host_array(quantity(other))
+    """Require equal squares of a quantity, to a relative and an absolute tolerance."""
+    expected, found = (host_array(quantity(system)) for system in systems)
     finite = expected[np.isfinite(expected)] if expected.ndim else expected
     scale = float(np.max(np.abs(finite), initial=0.0))
     if np.array_equal(expected, found):
         return
     what = f"the squares after the change to {change}"
-    prop.require_close(what, found**2, expected**2, rtol * scale**2, case)
+    relative, absolute = allowed
+    tolerance = relative * scale**2 + absolute
+    prop.require_close(what, found**2, expected**2, tolerance, case)

@@ -21,8 +21,10 @@ from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous
 from hankelcut.reduction.result import ReductionResult
 from hankelcut.validation.invariants._host import (
+    ROUNDING,
     Matrix,
     System,
+    hankel_size,
     host,
     precision,
     spectrum,
@@ -78,6 +80,9 @@ def model_of(system: System, reduction: Reduction) -> System:
 def slack_of(system: System, *models: System) -> float:
     """Return the rounding allowed in responses: sqrt(eps) times the largest value.
 
+    And what rounding leaves where the terms of the map cancel: 100 eps |Lc| |Lo|, with
+    the factors of both Gramians.
+
     Parameters
     ----------
     system : StateSpace or DiagonalStateSpace
@@ -87,7 +92,8 @@ def slack_of(system: System, *models: System) -> float:
     """
     dense = host(system)
     largest = float(np.max(spectrum(dense), initial=0.0))
-    return float(precision(system, *models) ** 0.5) * largest
+    slack = float(precision(system, *models) ** 0.5) * largest
+    return slack + ROUNDING * hankel_size(dense)
 
 
 def check_reduced_form(system: System, reduction: Reduction, *, order: int) -> None:
