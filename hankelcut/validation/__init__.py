@@ -16,7 +16,6 @@ Importing this package needs nothing but NumPy; what draws systems needs hypothe
 which comes with ``pip install 'hankelcut[validation]'``.
 """
 
-from hankelcut.validation.adapter_checks import ADAPTER_CHECKS, check_adapter
 from hankelcut.validation.adapter_properties import LayerSubject
 from hankelcut.validation.benchmark_systems import (
     BenchmarkSystem,
@@ -46,6 +45,7 @@ from hankelcut.validation.composites import (
     check_reduction,
     parametrize_with_checks,
 )
+from hankelcut.validation.composites.adapter_checks import ADAPTER_CHECKS, check_adapter
 from hankelcut.validation.cross_check import CrossCheck, CrossCheckRow, cross_check
 from hankelcut.validation.in_training_checks import check_in_training_reduction
 from hankelcut.validation.invariants import (

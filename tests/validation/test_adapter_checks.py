@@ -25,6 +25,7 @@ from hankelcut.validation import (
     LayerSubject,
     check_adapter,
 )
+from hankelcut.validation.adapter_properties import check_extraction
 
 
 def make_lru(n=7, m=3, dtype=torch.float64):
@@ -575,8 +576,10 @@ def test_message_rebuilds_the_layer():
     assert "LayerSubject(make_lru, adapter=" in message
     assert "seed=11)" in message
     with pytest.raises(InvariantViolationError) as again:
-        ADAPTER_CHECKS["extraction"](LayerSubject(make_lru, adapter, seed=11))
-    assert str(again.value) == message
+        check_extraction(LayerSubject(make_lru, adapter, seed=11))
+    assert str(again.value) in message
+    assert message.startswith("Extracting fails the check 'extraction': ")
+    assert ADAPTER_CHECKS["extraction"].usual_cause in message
 
 
 def test_subject_builds_the_same_layer_and_keeps_the_generator():
