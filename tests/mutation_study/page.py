@@ -25,7 +25,8 @@ copy goes through the checks of its kind with {seeds} seeds and up to {most} exa
 per check (layers of adapters: {layers}).
 
 - **{caught} of {count} defects are caught with every seed**, {some} with at least one.
-- **The median defect takes {median:g} examples** of the check that catches it.
+- **Median number of examples that the catching check needs: {median:g}.** The most is
+  {largest:g}, for: {hardest}.
 - The implementations without a defect pass all checks with the same seeds and numbers
   of examples.
 
@@ -41,7 +42,8 @@ until it failed, the median over the seeds.
 def page(results: Iterable[tuple[Defect, Trials]], *, seeds: int, most: int) -> str:
     """Text of the page: the counts, and a line for every defect."""
     found = list(results)
-    medians = [examples for _, trials in found if (examples := _examples(trials))]
+    needed = {defect: _examples(trials) for defect, trials in found if any(trials)}
+    hardest = max(needed, key=needed.__getitem__)
     text = INTRODUCTION.format(
         count=len(found),
         seeds=seeds,
@@ -49,8 +51,10 @@ def page(results: Iterable[tuple[Defect, Trials]], *, seeds: int, most: int) -> 
         few=FEW,
         layers=LAYERS,
         caught=sum(all(trials) for _, trials in found),
-        some=len(medians),
-        median=statistics.median(medians),
+        some=len(needed),
+        median=statistics.median(needed.values()),
+        largest=needed[hardest],
+        hardest=hardest.title,
     )
     lines = "\n".join(row(defect, trials) for defect, trials in found)
     return f"{text}{lines}\n"

@@ -67,7 +67,8 @@ def test_page_counts():
     ]
     text = page(results, seeds=2, most=9)
     assert "**1 of 3 defects are caught with every seed**, 2 with at least" in text
-    assert "**The median defect takes 5 examples**" in text
+    assert "catching check needs: 5.**" in text
+    assert f"8, for: {DEFECTS[1].title}" in text
 
 
 def test_page_has_every_defect():

@@ -24,6 +24,7 @@ __all__ = [
     "lyapunov_operator",
     "precision",
     "spectrum",
+    "with_state",
 ]
 
 Matrix: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -100,3 +101,14 @@ def energy_size(system: StateSpace) -> float:
             norm(system.B) * norm(np.asarray(factors.observability)),
         )
     )
+
+
+def with_state(system: StateSpace, pole: float, *, driven: bool) -> StateSpace:
+    """Return the system with one more state, which all outputs read."""
+    n, m, p = system.n_states, system.n_inputs, system.n_outputs
+    A = np.block(
+        [[system.A, np.zeros((n, 1))], [np.zeros((1, n)), np.full((1, 1), pole)]]
+    )
+    B = np.concatenate([system.B, np.full((1, m), float(driven))])
+    C = np.concatenate([system.C, np.ones((p, 1))], axis=1)
+    return StateSpace(A, B, C, system.D, system.time)

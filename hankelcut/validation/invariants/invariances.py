@@ -21,6 +21,7 @@ from hankelcut.validation.invariants._host import (
     Matrix,
     hankel_size,
     host_array,
+    with_state,
 )
 from hankelcut.validation.invariants.violation import Property
 
@@ -230,17 +231,7 @@ def check_padding(
     InvariantViolationError
         If values other than new zeros appear, or a norm changes.
     """
-    m, p, n = system.n_inputs, system.n_outputs, system.n_states
-    silent = StateSpace(
-        [[-0.5]], np.zeros((1, m)), np.ones((p, 1)), np.zeros((p, m)), system.time
-    )
-    A = np.block([[system.A, np.zeros((n, 1))], [np.zeros((1, n)), silent.A]])
-    padded = replace(
-        system,
-        A=A,
-        B=np.concatenate([system.B, silent.B]),
-        C=np.concatenate([system.C, silent.C], axis=1),
-    )
+    padded = with_state(system, -0.5, driven=False)
     prop = Property("check_padding", "uncontrollable states do not count, Kalman 1963")
 
     def with_zero(of: StateSpace) -> Matrix:

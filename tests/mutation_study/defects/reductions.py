@@ -168,8 +168,11 @@ REDUCTIONS = (
         "python-control: dico='C' is hard-coded",
         "balanced truncation",
         "gramian_factors",
-        "discrete = isinstance(dense.time, hc.Discrete)",
-        "discrete = False",
+        "    factor = discrete_factor if discrete else continuous_factor\n",
+        "    def factor(A, B):\n"
+        "        X = scipy.linalg.solve_sylvester(A, adjoint(A), -B @ adjoint(B))\n"
+        "        values, V = np.linalg.eigh((X + adjoint(X)) / 2)\n"
+        "        return V * np.sqrt(np.abs(values))\n",
     ),
     Defect(
         "residualization of a discrete system at z = 0",

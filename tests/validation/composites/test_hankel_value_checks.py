@@ -15,15 +15,11 @@ from hankelcut.validation import (
 from tests.helpers import on
 
 
-def test_values_pass(xp):
+@pytest.mark.parametrize("examples", [5, pytest.param(2000, marks=pytest.mark.slow)])
+def test_values_pass(examples, xp):
     check_hankel_singular_values(
-        lambda system: hankel_singular_values(on(xp, system)), max_examples=5
+        lambda system: hankel_singular_values(on(xp, system)), max_examples=examples
     )
-
-
-@pytest.mark.slow
-def test_values_pass_many():
-    check_hankel_singular_values(hankel_singular_values, max_examples=2000)
 
 
 def by_eigenvalues(system):

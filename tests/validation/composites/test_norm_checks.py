@@ -10,14 +10,12 @@ NORMS = {"hinf": hinf_norm, "h2": h2_norm, "hankel": hankel_norm}
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_norms_pass(norm, xp):
-    check_norm(lambda system: NORMS[norm](on(xp, system)), norm=norm, max_examples=3)
+@pytest.mark.parametrize("examples", [3, pytest.param(2000, marks=pytest.mark.slow)])
+def test_norms_pass(examples, norm, xp):
+    def in_library(system):
+        return NORMS[norm](on(xp, system))
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("norm", NORMS)
-def test_norms_pass_many(norm):
-    check_norm(NORMS[norm], norm=norm, max_examples=2000)
+    check_norm(in_library, norm=norm, max_examples=examples)
 
 
 def value(norm, system):
