@@ -37,6 +37,9 @@ __all__ = [
 Quantity = Callable[[StateSpace], Any]
 """Of a system, a number or an array."""
 
+Size = Callable[[StateSpace], float]
+"""Of a system, the size of the terms that add up to a quantity."""
+
 # Of the square of the largest value: Gramians of condition 1e5 lose five digits.
 _RTOL = 1e-10
 
@@ -47,7 +50,7 @@ def check_similarity(
     T: Any,
     *,
     rtol: float = _RTOL,
-    size: float | None = None,
+    size: Size = hankel_size,
 ) -> None:
     r"""Check that a change of the states' basis changes nothing.
 
@@ -62,10 +65,9 @@ def check_similarity(
     rtol : float
         Allowed change of the squares, relative to the largest, times the condition
         number of T.
-    size : float, optional
-        Size of the terms, which T may make larger by its condition number; by default
-        |Lc| |Lo| of the factors of both Gramians, that of Hankel singular values and
-        of the Hankel and H-infinity norms.
+    size : callable
+        Of a system, the size of the terms: by default |Lc| |Lo| of the factors of both
+        Gramians, as of Hankel singular values and of the Hankel and H-infinity norms.
 
     Raises
     ------
@@ -79,7 +81,7 @@ def check_similarity(
     )
     prop = Property("check_similarity", "invariance under similarity, Moore 1981")
     condition = float(np.linalg.cond(T)) if T.size else 1.0
-    allowed = rtol * condition, _rounding(system, size) * condition**2
+    allowed = rtol * condition, _rounding(size, system, other)
     case, change = {"system": system, "T": T}, "T^-1 A T, T^-1 B, C T"
     _compare(prop, change, quantity, (system, other), allowed, case)
 
@@ -89,7 +91,7 @@ def check_duality(
     quantity: Quantity,
     *,
     rtol: float = _RTOL,
-    size: float | None = None,
+    size: Size = hankel_size,
 ) -> None:
     r"""Check that the dual system :math:`(A^H, C^H, B^H, D^H)` has the same values.
 
@@ -101,9 +103,9 @@ def check_duality(
         Of a system, its Hankel singular values or a norm.
     rtol : float
         Allowed change of the squares, relative to the largest.
-    size : float, optional
-        Size of the terms; by default |Lc| |Lo| of the factors of both Gramians, that of
-        Hankel singular values and of the Hankel and H-infinity norms.
+    size : callable
+        Of a system, the size of the terms: by default |Lc| |Lo| of the factors of both
+        Gramians, as of Hankel singular values and of the Hankel and H-infinity norms.
 
     Raises
     ------
@@ -114,7 +116,7 @@ def check_duality(
     A, B, C, D = (getattr(system, name).conj().T for name in "ABCD")
     prop = Property("check_duality", "duality of P and Q, Kalman 1960, Moore 1981")
     dual = StateSpace(A, C, B, D, system.time)
-    allowed = rtol, _rounding(system, size)
+    allowed = rtol, _rounding(size, system, dual)
     _compare(prop, "the dual", quantity, (system, dual), allowed, {"system": system})
 
 
@@ -125,7 +127,7 @@ def check_scaling(
     inputs: int,
     outputs: int,
     rtol: float = _RTOL,
-    size: float | None = None,
+    size: Size = hankel_size,
 ) -> None:
     r"""Check that :math:`2^i B, 2^o C, 2^{i+o} D` has values times :math:`2^{i+o}`.
 
@@ -139,9 +141,9 @@ def check_scaling(
         The exponents i and o.
     rtol : float
         Allowed change of the squares, relative to the largest.
-    size : float, optional
-        Size of the terms; by default |Lc| |Lo| of the factors of both Gramians, that of
-        Hankel singular values and of the Hankel and H-infinity norms.
+    size : callable
+        Of a system, the size of the terms: by default |Lc| |Lo| of the factors of both
+        Gramians, as of Hankel singular values and of the Hankel and H-infinity norms.
 
     Raises
     ------
@@ -159,7 +161,7 @@ def check_scaling(
 
     case = {"system": system, "inputs": inputs, "outputs": outputs}
     what = f"2^{inputs} B, 2^{outputs} C"
-    allowed = rtol, _rounding(system, size)
+    allowed = rtol, _rounding(size, system)
     _compare(prop, what, unscaled, (system, scaled), allowed, case)
 
 
@@ -170,7 +172,7 @@ def check_unitary_invariance(
     V: Any,
     *,
     rtol: float = _RTOL,
-    size: float | None = None,
+    size: Size = hankel_size,
 ) -> None:
     r"""Check that unitary matrices at the inputs and outputs change nothing.
 
@@ -186,9 +188,9 @@ def check_unitary_invariance(
         Unitary: the outputs become :math:`V y`.
     rtol : float
         Allowed change of the squares, relative to the largest.
-    size : float, optional
-        Size of the terms; by default |Lc| |Lo| of the factors of both Gramians, that of
-        Hankel singular values and of the Hankel and H-infinity norms.
+    size : callable
+        Of a system, the size of the terms: by default |Lc| |Lo| of the factors of both
+        Gramians, as of Hankel singular values and of the Hankel and H-infinity norms.
 
     Raises
     ------
@@ -201,7 +203,7 @@ def check_unitary_invariance(
         "check_unitary_invariance", "unitarily invariant norms, Glover 1984"
     )
     case = {"system": system, "U": U, "V": V}
-    allowed = rtol, _rounding(system, size)
+    allowed = rtol, _rounding(size, system, turned)
     _compare(prop, "B U, V C, V D U", quantity, (system, turned), allowed, case)
 
 
@@ -210,7 +212,7 @@ def check_padding(
     quantity: Quantity,
     *,
     rtol: float = _RTOL,
-    size: float | None = None,
+    size: Size = hankel_size,
 ) -> None:
     """Check that a state that nothing drives or reads adds zeros at most.
 
@@ -222,9 +224,9 @@ def check_padding(
         Of a system, its Hankel singular values or a norm.
     rtol : float
         Allowed change of the squares, relative to the largest.
-    size : float, optional
-        Size of the terms; by default |Lc| |Lo| of the factors of both Gramians, that of
-        Hankel singular values and of the Hankel and H-infinity norms.
+    size : callable
+        Of a system, the size of the terms: by default |Lc| |Lo| of the factors of both
+        Gramians, as of Hankel singular values and of the Hankel and H-infinity norms.
 
     Raises
     ------
@@ -240,7 +242,7 @@ def check_padding(
         return np.append(values, 0.0) if more else values
 
     case = {"system": system}
-    allowed, change = (rtol, _rounding(system, size)), "a state without input"
+    allowed, change = (rtol, _rounding(size, system, padded)), "a state without input"
     _compare(prop, change, with_zero, (system, padded), allowed, case)
 
 
@@ -250,7 +252,7 @@ def check_direct_sum(
     quantity: Quantity,
     *,
     rtol: float = _RTOL,
-    size: float | None = None,
+    size: Size = hankel_size,
 ) -> None:
     """Check that two uncoupled systems have the values of both, and the larger norm.
 
@@ -262,9 +264,9 @@ def check_direct_sum(
         Of a system, its Hankel singular values, or its Hankel or H-infinity norm.
     rtol : float
         Allowed difference of the squares, relative to the largest.
-    size : float, optional
-        Size of the terms; by default |Lc| |Lo| of the factors of both Gramians, that of
-        Hankel singular values and of the Hankel and H-infinity norms.
+    size : callable
+        Of a system, the size of the terms: by default |Lc| |Lo| of the factors of both
+        Gramians, as of Hankel singular values and of the Hankel and H-infinity norms.
 
     Raises
     ------
@@ -281,13 +283,13 @@ def check_direct_sum(
     largest = float(np.max(expected, initial=0.0))
     case = {"first": first, "second": second}
     what = "the squares for both systems side by side"
-    allowed = rtol * largest**2 + sum(_rounding(of, size) for of in (first, second))
+    allowed = rtol * largest**2 + _rounding(size, both)
     prop.require_close(what, found**2, expected**2, allowed, case)
 
 
-def _rounding(system: StateSpace, size: float | None) -> float:
-    """Return the rounding of the square of a quantity."""
-    return ROUNDING * (hankel_size(system) if size is None else size) ** 2
+def _rounding(size: Size, *systems: StateSpace) -> float:
+    """Return the rounding of the square of a quantity of systems."""
+    return ROUNDING * max(size(system) for system in systems) ** 2
 
 
 def _compare(
