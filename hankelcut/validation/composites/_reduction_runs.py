@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from hankelcut._errors import InvalidSystemError
+from hankelcut.lti.structure.stability import is_stable
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.result import ReductionResult
 from hankelcut.validation.composites._examples import Example, similarity
 from hankelcut.validation.composites.check import REFUSED, call, call_or_refuse
-from hankelcut.validation.invariants._host import System, host
+from hankelcut.validation.invariants._host import System, host, spectrum
 from hankelcut.validation.invariants.reductions import (
     Reduction,
     check_reduced_form,
@@ -38,6 +39,9 @@ __all__ = [
     "unstable_systems",
 ]
 
+# A state counts for a hint if its Hankel singular value is above this share.
+_NEGLIGIBLE = 1e-12
+
 
 @dataclass(frozen=True)
 class ReductionSubject:
@@ -61,13 +65,13 @@ class ReductionSubject:
 
     def reduce(self, system: System, order: int, check: str) -> Reduction:
         """Return the reduction; any error of the function is a violation."""
-        case = {"system": system, "order": order}
+        case = _case(system, order)
         reduced = call(partial(self.function, system, order=order), check, case)
         return self._model_checked(reduced, check, case)
 
     def reduce_or_refuse(self, system: System, order: int, check: str) -> Reduction:
         """Return the reduction, or None where the function refuses the system."""
-        case = {"system": system, "order": order}
+        case = _case(system, order)
         attempt = partial(self.function, system, order=order)
         reduced = call_or_refuse(attempt, check, case)
         if reduced is REFUSED:
@@ -77,14 +81,30 @@ class ReductionSubject:
     def _model_checked(
         self, reduced: Reduction, check: str, case: dict[str, Any]
     ) -> Reduction:
-        """Require that what the function returned is a model."""
+        """Require that what the function returned is a model with finite numbers."""
+        prop = Property(check, "a model has matrices that fit together")
         try:
-            host(model_of(case["system"], reduced))
+            model = host(model_of(case["system"], reduced))
         except InvalidSystemError as error:
-            prop = Property(check, "a model has matrices that fit together")
             fact = f"what the function returned is no model: {error}"
             raise prop.violation(fact, case) from None
+        for name in "ABCD":
+            matrix = getattr(model, name)
+            fact = f"{name} of the model has entries that are not finite: {matrix}"
+            prop.require(np.isfinite(matrix).all(), fact, case)
         return reduced
+
+
+def _case(system: System, order: int) -> dict[str, Any]:
+    """Return what the function is called with, and whether all states count."""
+    case: dict[str, Any] = {"system": system, "order": order}
+    dense = host(system)
+    if is_stable(dense):
+        values = spectrum(dense)
+        rank = int(np.sum(values > _NEGLIGIBLE * np.max(values, initial=0.0)))
+        if rank < dense.n_states:
+            case["states_that_inputs_reach_and_outputs_see"] = rank
+    return case
 
 
 def plain(check: Callable[[System, Reduction], None]) -> Callable[[Any, Any], None]:

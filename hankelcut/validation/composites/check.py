@@ -76,6 +76,9 @@ class BoundCheck:
     max_examples: int = DEFAULT_EXAMPLES
     seed: int | None = None
 
+    def __repr__(self) -> str:
+        return f"<check {self.check.name!r} of {self.subject.name}>"
+
     def __call__(self) -> None:
         """Run the check; raise `InvariantViolationError` when it fails."""
         __tracebackhide__ = True
@@ -108,7 +111,7 @@ def call(function: Callable[[], Any], check: str, case: Mapping[str, Any]) -> An
     except InvariantViolationError:
         raise
     except Exception as error:  # whatever somebody's function raises is a finding
-        if type(error).__module__.partition(".")[0] == "hypothesis":
+        if _is_of_hypothesis(error):
             raise
         prop = Property(check, "it works for every system of these checks")
         fact = f"the function raised {type(error).__name__}: {error}"
@@ -185,7 +188,7 @@ def run_check(
     shrinking = _Shrinking()
 
     def examine(example: Any) -> None:
-        shrinking.examine(lambda: check.function(subject, example))
+        shrinking.examine(lambda: _completed(check, subject, example))
 
     test = hypothesis.settings(
         max_examples=max_examples,
@@ -254,6 +257,33 @@ def selected(
             raise ValueError(msg)
         names.update(dict.fromkeys(groups.get(name, (name,))))
     return [registry[name] for name in names]
+
+
+def _completed(check: Check, subject: Any, example: Any) -> None:
+    """Run a check; what breaks it off is a violation by what the function returned."""
+    try:
+        check.function(subject, example)
+    except (InvariantViolationError, MissingDependencyError):
+        raise
+    except Exception as error:
+        case = _case(example)
+        if case is None or _is_of_hypothesis(error):
+            raise
+        prop = Property(check.name, "what a function returns can be checked")
+        fact = f"the check broke off with {type(error).__name__}: {error}"
+        raise prop.violation(fact, case) from error
+
+
+def _case(example: Any) -> dict[str, Any] | None:
+    """Return the systems of an example by their names, if it has any."""
+    if isinstance(example, tuple):
+        return dict(zip(("first", "second"), example, strict=True))
+    system = getattr(example, "system", None)
+    return None if system is None else {"system": system}
+
+
+def _is_of_hypothesis(error: Exception) -> bool:
+    return type(error).__module__.partition(".")[0] == "hypothesis"
 
 
 class _EnoughError(BaseException):

@@ -70,10 +70,19 @@ class LyapunovSubject:
         return self.raw(A, B @ B.conj().T, check)
 
     def raw(self, A: Matrix, right: Matrix, check: str) -> Matrix:
-        """Call the solver on copies."""
+        """Call the solver on copies; what it returns has the shape of an answer."""
         case = {"A": A, ("B" if self.factored else "Q"): right}
-        done = call(lambda: self.function(A.copy(), right.copy()), check, case)
-        return host_array(done)
+        found: Matrix = call(
+            lambda: host_array(self.function(A.copy(), right.copy())), check, case
+        )
+        n, shape = len(A), found.shape
+        prop = Property(check, "a solution is a matrix of finite numbers")
+        need = f"({n}, k)" if self.factored else f"({n}, {n})"
+        fits = len(shape) == 2 and shape[0] == n and (self.factored or shape[1] == n)
+        prop.require(fits, f"got an answer of shape {shape}, need {need}", case)
+        finite = bool(np.isfinite(found).all())
+        prop.require(finite, "the answer has entries that are not finite", case)
+        return found
 
 
 def check_lyapunov_solver(

@@ -98,8 +98,8 @@ class Property:
             f"{what}: found {_shown(theirs)}, expected {_shown(ours)}: they differ by "
             f"{worst:.3g}, allowed {tolerance:.3g}"
         )
-        # Written so that NaN fails.
-        self.require(worst <= tolerance, fact, case)
+        # Written so that NaN fails, and infinity.
+        self.require(worst <= tolerance and np.isfinite(worst), fact, case)
 
 
 def constructor(system: StateSpace | DiagonalStateSpace) -> str:

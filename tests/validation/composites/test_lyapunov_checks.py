@@ -103,7 +103,7 @@ def test_unstable_matrices_must_be_refused(quick_shrinking):
 
 def test_factors_of_wrong_form_are_caught(quick_shrinking):
     for wrong, message in (
-        (lambda A, B: solver(hc.Discrete(), factored=True)(A, B)[:0], "L has shape"),
+        (lambda A, B: solver(hc.Discrete(), factored=True)(A, B)[:0], "got an answer"),
         (lambda A, B: solver(hc.Discrete(), factored=True)(A, B) + 0j, "L is complex"),
     ):
         with pytest.raises(InvariantViolationError, match=message):
