@@ -41,6 +41,11 @@ __all__ = [
 
 # A state counts for a hint if its Hankel singular value is above this share.
 _NEGLIGIBLE = 1e-12
+_NOT_FINITE = (
+    "a division by a singular value that is zero, the inverse of a Gramian that is "
+    "singular, or the root of a negative number; where fewer states count than there "
+    "are, Gramians are singular"
+)
 
 
 @dataclass(frozen=True)
@@ -87,11 +92,13 @@ class ReductionSubject:
             model = host(model_of(case["system"], reduced))
         except InvalidSystemError as error:
             fact = f"what the function returned is no model: {error}"
-            raise prop.violation(fact, case) from None
+            cause = "matrices of other sizes than needed, or of another order"
+            raise prop.violation(fact, case, cause) from None
         for name in "ABCD":
             matrix = getattr(model, name)
-            fact = f"{name} of the model has entries that are not finite: {matrix}"
-            prop.require(np.isfinite(matrix).all(), fact, case)
+            if not np.isfinite(matrix).all():
+                fact = f"{name} of the model has entries that are not finite: {matrix}"
+                raise prop.violation(fact, case, _NOT_FINITE)
         return reduced
 
 
@@ -103,7 +110,7 @@ def _case(system: System, order: int) -> dict[str, Any]:
         values = spectrum(dense)
         rank = int(np.sum(values > _NEGLIGIBLE * np.max(values, initial=0.0)))
         if rank < dense.n_states:
-            case["states_that_inputs_reach_and_outputs_see"] = rank
+            case["states_that_count"] = rank
     return case
 
 

@@ -26,6 +26,8 @@ DEFAULT_EXAMPLES = 100
 _MOST_ATTEMPTS = 500
 # How a function may refuse: LinAlgError and the errors of this package are among them.
 _REFUSALS = (ValueError, ArithmeticError, RuntimeError)
+_RAISED = "see the error of the function above"
+_UNFIT = "numbers too large to compute with, or matrices of other sizes than needed"
 REFUSED = object()
 """What `call_or_refuse` returns for a function that refused."""
 
@@ -115,7 +117,7 @@ def call(function: Callable[[], Any], check: str, case: Mapping[str, Any]) -> An
             raise
         prop = Property(check, "it works for every system of these checks")
         fact = f"the function raised {type(error).__name__}: {error}"
-        raise prop.violation(fact, case) from error
+        raise prop.violation(fact, case, _RAISED) from error
 
 
 def call_or_refuse(
@@ -223,7 +225,8 @@ def explained(
         What the check found.
     """
     lines = [f"{subject.name} fails the check {check.name!r}: {check.summary}"]
-    lines += [str(failure), f"usual cause: {check.usual_cause}"]
+    cause = failure.usual_cause or check.usual_cause
+    lines += [str(failure), f"usual cause: {cause}"]
     return InvariantViolationError("\n".join(lines))
 
 
@@ -271,7 +274,7 @@ def _completed(check: Check, subject: Any, example: Any) -> None:
             raise
         prop = Property(check.name, "what a function returns can be checked")
         fact = f"the check broke off with {type(error).__name__}: {error}"
-        raise prop.violation(fact, case) from error
+        raise prop.violation(fact, case, _UNFIT) from error
 
 
 def _case(example: Any) -> dict[str, Any] | None:

@@ -219,7 +219,8 @@ REDUCTION_CHECKS: Mapping[str, Check] = {
             runs.plain(check_full_order),
             "the model with all states is the system",
             "W^H T is not the identity, a wrong power of the singular values, a plain "
-            "transpose where an adjoint is needed, or single precision on the way",
+            "transpose where an adjoint is needed, a feedthrough that is dropped, or "
+            "single precision on the way",
             _full,
         ),
         _check(
