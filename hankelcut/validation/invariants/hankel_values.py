@@ -1,7 +1,8 @@
 """Properties of Hankel singular values.
 
-Beside every relative tolerance of a square, 100 eps (|Lc| |Lo|)^2 are allowed, with the
-factors of both Gramians: what rounding leaves of values that cancel.
+Beside every relative tolerance of a square, 100 eps times the square of the size are
+allowed: what rounding leaves of values that cancel. The size is the product of the
+(Frobenius) norms of the factors of both Gramians.
 """
 
 import importlib
@@ -145,7 +146,7 @@ def check_relative_accuracy(
         Allowed relative error of each value above `floor` times the largest.
     floor : float
         Values below it, relative to the largest, may be wrong by that much; all by
-        100 eps |Lc| |Lo|.
+        100 eps times the size, as above.
 
     Raises
     ------
@@ -224,8 +225,8 @@ def check_value_perturbation(
     ------
     InvariantViolationError
         If :math:`|\sigma_k(G_1) - \sigma_k(G_2)|` is above
-        :math:`\sigma_1(G_1 - G_2)` by more than 1e-7 of the sizes |Lc| |Lo|, which
-        are no smaller than the values.
+        :math:`\sigma_1(G_1 - G_2)` by more than 1e-7 of the sizes above of both,
+        which are no smaller than the values.
     """
     prop = Property("check_value_perturbation", "Weyl 1912, for Hankel operators")
     one, two = host_array(values(first)), host_array(values(second))

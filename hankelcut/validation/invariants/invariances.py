@@ -66,8 +66,9 @@ def check_similarity(
         Allowed change of the squares, relative to the largest, times the condition
         number of T.
     size : callable
-        Of a system, the size of the terms: by default |Lc| |Lo| of the factors of both
-        Gramians, as of Hankel singular values and of the Hankel and H-infinity norms.
+        Of a system, the size of the terms: by default the product of the norms of the
+        factors of both Gramians, right for Hankel singular values and for the Hankel
+        and H-infinity norms.
 
     Raises
     ------
@@ -104,8 +105,9 @@ def check_duality(
     rtol : float
         Allowed change of the squares, relative to the largest.
     size : callable
-        Of a system, the size of the terms: by default |Lc| |Lo| of the factors of both
-        Gramians, as of Hankel singular values and of the Hankel and H-infinity norms.
+        Of a system, the size of the terms: by default the product of the norms of the
+        factors of both Gramians, right for Hankel singular values and for the Hankel
+        and H-infinity norms.
 
     Raises
     ------
@@ -142,8 +144,9 @@ def check_scaling(
     rtol : float
         Allowed change of the squares, relative to the largest.
     size : callable
-        Of a system, the size of the terms: by default |Lc| |Lo| of the factors of both
-        Gramians, as of Hankel singular values and of the Hankel and H-infinity norms.
+        Of a system, the size of the terms: by default the product of the norms of the
+        factors of both Gramians, right for Hankel singular values and for the Hankel
+        and H-infinity norms.
 
     Raises
     ------
@@ -189,8 +192,9 @@ def check_unitary_invariance(
     rtol : float
         Allowed change of the squares, relative to the largest.
     size : callable
-        Of a system, the size of the terms: by default |Lc| |Lo| of the factors of both
-        Gramians, as of Hankel singular values and of the Hankel and H-infinity norms.
+        Of a system, the size of the terms: by default the product of the norms of the
+        factors of both Gramians, right for Hankel singular values and for the Hankel
+        and H-infinity norms.
 
     Raises
     ------
@@ -225,8 +229,9 @@ def check_padding(
     rtol : float
         Allowed change of the squares, relative to the largest.
     size : callable
-        Of a system, the size of the terms: by default |Lc| |Lo| of the factors of both
-        Gramians, as of Hankel singular values and of the Hankel and H-infinity norms.
+        Of a system, the size of the terms: by default the product of the norms of the
+        factors of both Gramians, right for Hankel singular values and for the Hankel
+        and H-infinity norms.
 
     Raises
     ------
@@ -265,8 +270,9 @@ def check_direct_sum(
     rtol : float
         Allowed difference of the squares, relative to the largest.
     size : callable
-        Of a system, the size of the terms: by default |Lc| |Lo| of the factors of both
-        Gramians, as of Hankel singular values and of the Hankel and H-infinity norms.
+        Of a system, the size of the terms: by default the product of the norms of the
+        factors of both Gramians, right for Hankel singular values and for the Hankel
+        and H-infinity norms.
 
     Raises
     ------

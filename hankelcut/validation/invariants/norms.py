@@ -65,8 +65,8 @@ def norm_size(system: StateSpace, norm: Norm) -> float:
     system : StateSpace
         A stable NumPy system.
     norm : {"hinf", "h2", "hankel"}
-        Which norm: |Lc| |Lo|, or of the H2 norm the larger one of |C| |Lc| and
-        |B| |Lo|, with the factors of both Gramians (Frobenius norms).
+        Which norm: the product of the norms of the factors Lc and Lo of both Gramians,
+        or of the H2 norm the larger one of those of C and Lc, and of B and Lo.
     """
     return energy_size(system) if norm == "h2" else hankel_size(system)
 

@@ -80,8 +80,8 @@ def model_of(system: System, reduction: Reduction) -> System:
 def slack_of(system: System, *models: System) -> float:
     """Return the rounding allowed in responses: sqrt(eps) times the largest value.
 
-    And what rounding leaves where the terms of the map cancel: 100 eps |Lc| |Lo|, with
-    the factors of both Gramians.
+    And what rounding leaves where the terms of the map cancel: 100 eps times the
+    product of the norms of the factors of both Gramians.
 
     Parameters
     ----------
