@@ -15,10 +15,11 @@ from hankelcut.lti.systems.time_domain import Continuous
 from hankelcut.validation.composites._examples import Example, similarity, unitary
 from hankelcut.validation.composites.check import REFUSED, call, call_or_refuse
 from hankelcut.validation.invariants._host import host, spectrum
+from hankelcut.validation.invariants.enlargements import check_direct_sum, check_padding
 from hankelcut.validation.invariants.invariances import (
-    check_direct_sum,
+    check_conjugation,
     check_duality,
-    check_padding,
+    check_frequency_shift,
     check_scaling,
     check_similarity,
     check_unitary_invariance,
@@ -39,9 +40,11 @@ __all__ = [
     "cascade",
     "chain",
     "changed_basis",
+    "conjugation",
     "direct_sum",
     "duality",
     "first_order",
+    "frequency_shift",
     "grid",
     "infinite",
     "padding",
@@ -147,6 +150,18 @@ def changed_basis(subject: NormSubject, example: Example) -> None:
 def duality(subject: NormSubject, example: Example) -> None:
     system = _of_kind(subject, example)
     check_duality(system, subject.middle, **_tolerances(subject))
+
+
+def conjugation(subject: NormSubject, example: Example) -> None:
+    check_conjugation(
+        _of_kind(subject, example), subject.middle, **_tolerances(subject)
+    )
+
+
+def frequency_shift(subject: NormSubject, example: Example) -> None:
+    system, shift = _of_kind(subject, example), float(example.rng.uniform(-3, 3))
+    options = _tolerances(subject)
+    check_frequency_shift(system, subject.middle, shift=shift, **options)
 
 
 def scaling(subject: NormSubject, example: Example) -> None:

@@ -161,6 +161,20 @@ NORM_CHECKS: Mapping[str, Check] = {
             "a plain transpose where an adjoint is needed, or P and Q exchanged",
         ),
         Check(
+            "conjugation",
+            runs.conjugation,
+            _systems,
+            "the conjugate system has the same norm",
+            "frequencies of one sign only, as of real systems",
+        ),
+        Check(
+            "frequency_shift",
+            runs.frequency_shift,
+            _systems,
+            "a shift of all frequencies, A + i w or e^(i w) (A, B), changes nothing",
+            "an imaginary part that is dropped, or frequencies of one sign only",
+        ),
+        Check(
             "unitary",
             runs.turned_channels,
             _systems,

@@ -17,7 +17,7 @@ from hankelcut.lti.systems.conversions import to_dense
 from hankelcut.lti.systems.discretization import undiscretize
 from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.state_space import StateSpace
-from hankelcut.lti.systems.time_domain import Continuous
+from hankelcut.lti.systems.time_domain import Continuous, Discrete
 from hankelcut.validation.invariants._host import (
     ROUNDING,
     Matrix,
@@ -174,7 +174,10 @@ def check_relative_accuracy(
 
 
 def check_value_monotonicity(system: StateSpace, values: Values) -> None:
-    r"""Check that leaving out an input or an output makes no value larger.
+    r"""Check that leaving out an input, an output or a sample makes no value larger.
+
+    In discrete time, :math:`(A, B, C A)` has the impulse response without its first
+    sample.
 
     Parameters
     ----------
@@ -200,6 +203,8 @@ def check_value_monotonicity(system: StateSpace, values: Values) -> None:
         "the first input": replace(system, B=system.B[:, 1:], D=system.D[:, 1:]),
         "the first output": replace(system, C=system.C[1:], D=system.D[1:]),
     }
+    if isinstance(system.time, Discrete):
+        parts["the first sample"] = replace(system, C=system.C @ system.A)
     for what, part in parts.items():
         if 0 in (part.n_inputs, part.n_outputs):
             continue
@@ -212,7 +217,7 @@ def check_value_monotonicity(system: StateSpace, values: Values) -> None:
 def check_value_perturbation(
     first: StateSpace, second: StateSpace, values: Values
 ) -> None:
-    r"""Check that no value moves by more than the Hankel norm of the difference.
+    r"""Check that values move by no more than those of the difference are.
 
     Parameters
     ----------
@@ -225,19 +230,25 @@ def check_value_perturbation(
     ------
     InvariantViolationError
         If :math:`|\sigma_k(G_1) - \sigma_k(G_2)|` is above
-        :math:`\sigma_1(G_1 - G_2)` by more than 1e-7 of the sizes above of both,
-        which are no smaller than the values.
+        :math:`\sigma_1(G_1 - G_2)`, or the root of the sum of their squares above that
+        of the :math:`\sigma_k(G_1 - G_2)^2`, by more than 1e-7 of the sizes above of
+        both, which are no smaller than the values.
     """
-    prop = Property("check_value_perturbation", "Weyl 1912, for Hankel operators")
+    prop = Property("check_value_perturbation", "Weyl 1912, Mirsky 1960")
     one, two = host_array(values(first)), host_array(values(second))
     count = max(one.size, two.size)
     one, two = (np.pad(found, (0, count - found.size)) for found in (one, two))
-    moved = float(np.max(np.abs(one - two), initial=0.0))
     error = host_array(values(to_dense(error_system(first, second))))
-    size = hankel_size(first) + hankel_size(second)
-    allowed = float(np.max(error, initial=0.0)) + 1e-7 * size
-    fact = f"a value moves by {moved:.6g}, allowed {allowed:.6g}"
-    prop.require(moved <= allowed, fact, {"first": first, "second": second})
+    rounding = 1e-7 * (hankel_size(first) + hankel_size(second))
+    case = {"first": first, "second": second}
+    for what, order in (("a value moves", np.inf), ("the values move", 2)):
+        moved, allowed = (
+            float(np.linalg.norm(found, order)) if found.size else 0.0
+            for found in (one - two, error)
+        )
+        allowed += rounding
+        fact = f"{what} by {moved:.6g}, allowed {allowed:.6g}"
+        prop.require(moved <= allowed, fact, case)
 
 
 def check_bilinear_values(system: StateSpace, values: Values) -> None:

@@ -7,41 +7,31 @@ square may change by 100 eps size^2, with the size of the terms that add up to t
 quantity, and may cancel.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from hankelcut.lti.systems.conversions import to_dense
-from hankelcut.lti.systems.interconnection import append
 from hankelcut.lti.systems.state_space import StateSpace
-from hankelcut.validation.invariants._host import (
-    ROUNDING,
-    Matrix,
-    hankel_size,
-    host_array,
-    with_state,
+from hankelcut.lti.systems.time_domain import Continuous
+from hankelcut.validation.invariants._comparison import (
+    RTOL,
+    Quantity,
+    Size,
+    compare,
+    rounding,
 )
+from hankelcut.validation.invariants._host import hankel_size, host_array
 from hankelcut.validation.invariants.violation import Property
 
 __all__ = [
-    "check_direct_sum",
+    "check_conjugation",
     "check_duality",
-    "check_padding",
+    "check_frequency_shift",
     "check_scaling",
     "check_similarity",
     "check_unitary_invariance",
 ]
-
-Quantity = Callable[[StateSpace], Any]
-"""Of a system, a number or an array."""
-
-Size = Callable[[StateSpace], float]
-"""Of a system, the size of the terms that add up to a quantity."""
-
-# Of the square of the largest value: Gramians of condition 1e5 lose five digits.
-_RTOL = 1e-10
 
 
 def check_similarity(
@@ -49,7 +39,7 @@ def check_similarity(
     quantity: Quantity,
     T: Any,
     *,
-    rtol: float = _RTOL,
+    rtol: float = RTOL,
     size: Size = hankel_size,
 ) -> None:
     r"""Check that a change of the states' basis changes nothing.
@@ -82,16 +72,16 @@ def check_similarity(
     )
     prop = Property("check_similarity", "invariance under similarity, Moore 1981")
     condition = float(np.linalg.cond(T)) if T.size else 1.0
-    allowed = rtol * condition, _rounding(size, system, other)
+    allowed = rtol * condition, rounding(size, system, other)
     case, change = {"system": system, "T": T}, "T^-1 A T, T^-1 B, C T"
-    _compare(prop, change, quantity, (system, other), allowed, case)
+    compare(prop, change, quantity, (system, other), allowed, case)
 
 
 def check_duality(
     system: StateSpace,
     quantity: Quantity,
     *,
-    rtol: float = _RTOL,
+    rtol: float = RTOL,
     size: Size = hankel_size,
 ) -> None:
     r"""Check that the dual system :math:`(A^H, C^H, B^H, D^H)` has the same values.
@@ -118,8 +108,88 @@ def check_duality(
     A, B, C, D = (getattr(system, name).conj().T for name in "ABCD")
     prop = Property("check_duality", "duality of P and Q, Kalman 1960, Moore 1981")
     dual = StateSpace(A, C, B, D, system.time)
-    allowed = rtol, _rounding(size, system, dual)
-    _compare(prop, "the dual", quantity, (system, dual), allowed, {"system": system})
+    allowed = rtol, rounding(size, system, dual)
+    compare(prop, "the dual", quantity, (system, dual), allowed, {"system": system})
+
+
+def check_conjugation(
+    system: StateSpace,
+    quantity: Quantity,
+    *,
+    rtol: float = RTOL,
+    size: Size = hankel_size,
+) -> None:
+    r"""Check that the system with all matrices conjugated has the same values.
+
+    Parameters
+    ----------
+    system : StateSpace
+        A stable NumPy system.
+    quantity : callable
+        Of a system, its Hankel singular values or a norm.
+    rtol : float
+        Allowed change of the squares, relative to the largest.
+    size : callable
+        As of `check_duality`.
+
+    Raises
+    ------
+    InvariantViolationError
+        If the quantity changes by more: look for frequencies of one sign only.
+    """
+    A, B, C, D = (getattr(system, name).conj() for name in "ABCD")
+    mirrored = StateSpace(A, B, C, D, system.time)
+    prop = Property(
+        "check_conjugation", "mirrored frequencies, conj G(conj s), Zhou et al. 1996"
+    )
+    allowed = rtol, rounding(size, system, mirrored)
+    change, case = "conj A, conj B, conj C, conj D", {"system": system}
+    compare(prop, change, quantity, (system, mirrored), allowed, case)
+
+
+def check_frequency_shift(
+    system: StateSpace,
+    quantity: Quantity,
+    *,
+    shift: float,
+    rtol: float = RTOL,
+    size: Size = hankel_size,
+) -> None:
+    r"""Check that a shift of all frequencies changes nothing.
+
+    Continuous: :math:`A + i\omega I`. Discrete: :math:`e^{i\omega} A, e^{i\omega} B`.
+    The shifted system is complex, and has the Gramians of the system.
+
+    Parameters
+    ----------
+    system : StateSpace
+        A stable NumPy system.
+    quantity : callable
+        Of a system, its Hankel singular values or a norm.
+    shift : float
+        The shift: rad/s, or radians per sample.
+    rtol : float
+        Allowed change of the squares, relative to the largest.
+    size : callable
+        As of `check_duality`.
+
+    Raises
+    ------
+    InvariantViolationError
+        If the quantity changes by more: look for imaginary parts that are dropped, and
+        for a grid of frequencies around 0.
+    """
+    if isinstance(system.time, Continuous):
+        A, B = system.A + 1j * shift * np.eye(system.n_states), system.B + 0j
+    else:
+        A, B = np.exp(1j * shift) * system.A, np.exp(1j * shift) * system.B
+    C, D = system.C + 0j, system.D + 0j
+    shifted = StateSpace(A, B, C, D, system.time)
+    prop = Property("check_frequency_shift", "rotation of the boundary, Glover 1984")
+    allowed = rtol, rounding(size, system, shifted)
+    case = {"system": system, "shift": shift}
+    change = "shifted frequencies"
+    compare(prop, change, quantity, (system, shifted), allowed, case)
 
 
 def check_scaling(
@@ -128,7 +198,7 @@ def check_scaling(
     *,
     inputs: int,
     outputs: int,
-    rtol: float = _RTOL,
+    rtol: float = RTOL,
     size: Size = hankel_size,
 ) -> None:
     r"""Check that :math:`2^i B, 2^o C, 2^{i+o} D` has values times :math:`2^{i+o}`.
@@ -164,8 +234,8 @@ def check_scaling(
 
     case = {"system": system, "inputs": inputs, "outputs": outputs}
     what = f"2^{inputs} B, 2^{outputs} C"
-    allowed = rtol, _rounding(size, system)
-    _compare(prop, what, unscaled, (system, scaled), allowed, case)
+    allowed = rtol, rounding(size, system)
+    compare(prop, what, unscaled, (system, scaled), allowed, case)
 
 
 def check_unitary_invariance(
@@ -174,7 +244,7 @@ def check_unitary_invariance(
     U: Any,
     V: Any,
     *,
-    rtol: float = _RTOL,
+    rtol: float = RTOL,
     size: Size = hankel_size,
 ) -> None:
     r"""Check that unitary matrices at the inputs and outputs change nothing.
@@ -207,112 +277,5 @@ def check_unitary_invariance(
         "check_unitary_invariance", "unitarily invariant norms, Glover 1984"
     )
     case = {"system": system, "U": U, "V": V}
-    allowed = rtol, _rounding(size, system, turned)
-    _compare(prop, "B U, V C, V D U", quantity, (system, turned), allowed, case)
-
-
-def check_padding(
-    system: StateSpace,
-    quantity: Quantity,
-    *,
-    rtol: float = _RTOL,
-    size: Size = hankel_size,
-) -> None:
-    """Check that a state that nothing drives or reads adds zeros at most.
-
-    Parameters
-    ----------
-    system : StateSpace
-        A stable NumPy system.
-    quantity : callable
-        Of a system, its Hankel singular values or a norm.
-    rtol : float
-        Allowed change of the squares, relative to the largest.
-    size : callable
-        Of a system, the size of the terms: by default the product of the norms of the
-        factors of both Gramians, right for Hankel singular values and for the Hankel
-        and H-infinity norms.
-
-    Raises
-    ------
-    InvariantViolationError
-        If values other than new zeros appear, or a norm changes.
-    """
-    padded = with_state(system, -0.5, driven=False)
-    prop = Property("check_padding", "uncontrollable states do not count, Kalman 1963")
-
-    def with_zero(of: StateSpace) -> Matrix:
-        values = host_array(quantity(of))
-        more = values.ndim == 1 and of is not padded
-        return np.append(values, 0.0) if more else values
-
-    case = {"system": system}
-    allowed, change = (rtol, _rounding(size, system, padded)), "a state without input"
-    _compare(prop, change, with_zero, (system, padded), allowed, case)
-
-
-def check_direct_sum(
-    first: StateSpace,
-    second: StateSpace,
-    quantity: Quantity,
-    *,
-    rtol: float = _RTOL,
-    size: Size = hankel_size,
-) -> None:
-    """Check that two uncoupled systems have the values of both, and the larger norm.
-
-    Parameters
-    ----------
-    first, second : StateSpace
-        Stable NumPy systems of one time domain.
-    quantity : callable
-        Of a system, its Hankel singular values, or its Hankel or H-infinity norm.
-    rtol : float
-        Allowed difference of the squares, relative to the largest.
-    size : callable
-        Of a system, the size of the terms: by default the product of the norms of the
-        factors of both Gramians, right for Hankel singular values and for the Hankel
-        and H-infinity norms.
-
-    Raises
-    ------
-    InvariantViolationError
-        If it has not.
-    """
-    both = to_dense(append(first, second))
-    one, two, found = (host_array(quantity(of)) for of in (first, second, both))
-    if found.ndim == 1:
-        expected = np.sort(np.concatenate([one, two]))[::-1]
-    else:
-        expected = np.maximum(one, two)
-    prop = Property("check_direct_sum", "block-diagonal Hankel operators, Glover 1984")
-    largest = float(np.max(expected, initial=0.0))
-    case = {"first": first, "second": second}
-    what = "the squares for both systems side by side"
-    allowed = rtol * largest**2 + _rounding(size, both)
-    prop.require_close(what, found**2, expected**2, allowed, case)
-
-
-def _rounding(size: Size, *systems: StateSpace) -> float:
-    """Return the rounding of the square of a quantity of systems."""
-    return ROUNDING * max(size(system) for system in systems) ** 2
-
-
-def _compare(
-    prop: Property,
-    change: str,
-    quantity: Quantity,
-    systems: tuple[StateSpace, StateSpace],
-    allowed: tuple[float, float],
-    case: dict[str, Any],
-) -> None:
-    """Require equal squares of a quantity, to a relative and an absolute tolerance."""
-    expected, found = (host_array(quantity(system)) for system in systems)
-    finite = expected[np.isfinite(expected)] if expected.ndim else expected
-    scale = float(np.max(np.abs(finite), initial=0.0))
-    if np.array_equal(expected, found):
-        return
-    what = f"the squares after the change to {change}"
-    relative, absolute = allowed
-    tolerance = relative * scale**2 + absolute
-    prop.require_close(what, found**2, expected**2, tolerance, case)
+    allowed = rtol, rounding(size, system, turned)
+    compare(prop, "B U, V C, V D U", quantity, (system, turned), allowed, case)

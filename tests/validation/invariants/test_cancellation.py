@@ -12,8 +12,10 @@ from hankelcut.lti import h2_norm, hankel_norm, hankel_singular_values, hinf_nor
 from hankelcut.validation import (
     InvariantViolationError,
     check_bilinear_values,
+    check_conjugation,
     check_direct_sum,
     check_duality,
+    check_frequency_shift,
     check_full_order,
     check_impulse_response,
     check_norm_chain,
@@ -74,6 +76,10 @@ def off(quantity, share):
     return found
 
 
+def turned(system):
+    return replace(system, B=1j * system.B)
+
+
 def two_inputs(system):
     B = np.hstack([0 * system.B, system.B])
     return replace(system, B=B, D=np.zeros((1, 2)))
@@ -88,6 +94,10 @@ OF_VALUES = {
 OF_ANY = {
     "similarity": lambda s, f, **size: check_similarity(s, f, T[s.n_states], **size),
     "duality": check_duality,
+    "conjugation": lambda s, f, **size: check_conjugation(turned(s), f, **size),
+    "frequency_shift": lambda s, f, **size: check_frequency_shift(
+        s, f, shift=0.7, **size
+    ),
     "unitary": lambda s, f, **size: check_unitary_invariance(
         s, f, [[-1.0]], [[1.0]], **size
     ),
