@@ -58,7 +58,7 @@ conformance: $(STAMP) ## compare every method with its oracles; writes docs/conf
 	$(ONE_THREAD) $(BIN)/python -m tests.conformance
 
 mutation-study: $(STAMP) ## count which seeded defects the checks catch; writes docs/validation.md
-	$(ONE_THREAD) $(BIN)/python benchmarks/mutation_study.py
+	$(ONE_THREAD) $(BIN)/python -m tests.mutation_study
 
 docs: $(STAMP) ## build the documentation into docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build

@@ -16,7 +16,6 @@ Importing this package needs nothing but NumPy; what draws systems needs hypothe
 which comes with ``pip install 'hankelcut[validation]'``.
 """
 
-from hankelcut.validation.adapter_checks import ADAPTER_CHECKS, check_adapter
 from hankelcut.validation.adapter_properties import LayerSubject
 from hankelcut.validation.benchmark_systems import (
     BenchmarkSystem,
@@ -46,6 +45,7 @@ from hankelcut.validation.composites import (
     check_reduction,
     parametrize_with_checks,
 )
+from hankelcut.validation.composites.adapter_checks import ADAPTER_CHECKS, check_adapter
 from hankelcut.validation.cross_check import CrossCheck, CrossCheckRow, cross_check
 from hankelcut.validation.in_training_checks import check_in_training_reduction
 from hankelcut.validation.invariants import (
@@ -54,10 +54,12 @@ from hankelcut.validation.invariants import (
     check_bilinear_values,
     check_claimed_tail,
     check_claims,
+    check_conjugation,
     check_direct_sum,
     check_duality,
     check_feedthrough,
     check_first_order_value,
+    check_frequency_shift,
     check_full_order,
     check_gradient,
     check_gradient_euler,
@@ -143,10 +145,12 @@ __all__ = [
     "check_bilinear_values",
     "check_claimed_tail",
     "check_claims",
+    "check_conjugation",
     "check_direct_sum",
     "check_duality",
     "check_feedthrough",
     "check_first_order_value",
+    "check_frequency_shift",
     "check_full_order",
     "check_gradient",
     "check_gradient_euler",

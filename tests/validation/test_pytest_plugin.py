@@ -7,37 +7,37 @@ from pathlib import Path
 
 import pytest
 
+from hankelcut import validation
+
 PLUGIN = "_hankelcut_pytest_plugin"
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
-# What somebody new writes: ten lines of balanced truncation, with one bug.
-REDUCTION = """\
-import numpy as np
-from hankelcut.lti import gramian_factors
+WALK_THROUGH = Path(validation.__file__).with_name("README.md")
 
 
-def my_reduction(system, order):
-    factors = gramian_factors(system)
-    Lc, Lo = factors.controllability, factors.observability
-    U, s, Vh = np.linalg.svd(Lo.conj().T @ Lc)
-    T = Lc @ Vh.conj().T[:, :order] / np.sqrt(s[:order])
-    W = Lo @ U[:, :order] / np.sqrt(s[:order])
-    Wh = W.{adjoint}
-    return Wh @ system.A @ T, Wh @ system.B, system.C @ T, system.D
-"""
-TEST = """\
-from hankelcut.validation import parametrize_with_checks
-from reduction import my_reduction
+def blocks():
+    """The files of the walk-through by their names, and what pytest says."""
+    text = WALK_THROUGH.read_text(encoding="utf-8")
+    named = re.findall(r"```python\n# (\w+\.py)\n(.*?)```", text, re.DOTALL)
+    (report,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    return dict(named), report
 
 
-@parametrize_with_checks(reduction=my_reduction)
-def test_my_reduction(check): check()
+LAYER = """\
+from hankelcut.nn import LRU
+
+
+class MyLayer(LRU):
+    def forward(self, inputs):
+        return super().forward(inputs){residual}
 """
 
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "test_reduction.py").write_text(TEST, encoding="utf-8")
+    """A folder of a new user: the test of the walk-through."""
+    name = "test_reduction.py"
+    (tmp_path / name).write_text(blocks()[0][name], encoding="utf-8")
     return tmp_path
 
 
@@ -51,23 +51,53 @@ def run(folder, *arguments):
     )
 
 
-def write(folder, adjoint):
-    source = REDUCTION.format(adjoint=adjoint)
-    (folder / "reduction.py").write_text(source, encoding="utf-8")
+def write(folder, adjoint="T"):
+    """The ten lines with one bug, or without."""
+    source = blocks()[0]["reduction.py"]
+    assert source.count("W.T") == 1
+    mended = source.replace("W.T", f"W.{adjoint}")
+    (folder / "reduction.py").write_text(mended, encoding="utf-8")
 
 
-def test_bug_of_a_new_user_is_found_and_explained(folder):
-    write(folder, "T")
+def test_bug_of_the_walk_through_is_found_and_explained(folder):
+    write(folder)
     chosen = "full_order or reduced_form or feedthrough"
-    done = run(folder, "--hankelcut-examples", "30", "-k", chosen)
+    done = run(folder, "-k", chosen)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "FAILED test_reduction.py::test_my_reduction[full_order]" in done.stdout
-    assert "my_reduction fails the check 'full_order'" in done.stdout
-    assert "a plain transpose where an adjoint is needed" in done.stdout
-    assert "np.complex128" in done.stdout
     assert "2 passed" in done.stdout
+    report = blocks()[1]
+    said = re.sub(r"\s+", " ", re.sub(r"^E ", "", done.stdout, flags=re.MULTILINE))
+    first, _, cause = report.partition("usual cause: ")
+    for line in (first.splitlines()[0], first.splitlines()[2], cause):
+        assert re.sub(r"\s+", " ", line).strip() in said
+    assert "np.complex128" in done.stdout
     # Nothing of the machinery is in the way of the message.
     assert "hypothesis/core.py" not in done.stdout
+    assert "check = <check 'full_order' of my_reduction>" in done.stdout
+
+
+def write_layer(folder, residual):
+    (folder / "layer.py").write_text(LAYER.format(residual=residual), encoding="utf-8")
+    name = "test_layer.py"
+    (folder / name).write_text(blocks()[0][name], encoding="utf-8")
+
+
+def test_bug_of_a_layer_is_found_and_explained(folder):
+    write_layer(folder, " + inputs")
+    done = run(folder, "test_layer.py", "-k", "declaration or extraction")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "FAILED test_layer.py::test_my_layer[extraction]" in done.stdout
+    assert "fails the check 'extraction': the system that is read" in done.stdout
+    assert "forward of MyLayer: found" in done.stdout
+    assert "LayerSubject(" in done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_right_layers_pass(folder):
+    write_layer(folder, "")
+    done = run(folder, "test_layer.py", "--hankelcut-examples", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(validation.ADAPTER_CHECKS)} passed" in done.stdout
 
 
 def test_right_code_passes(folder):

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from hankelcut._errors import InvalidSystemError
+from hankelcut.lti.structure.stability import is_stable
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.reduction.result import ReductionResult
 from hankelcut.validation.composites._examples import Example, similarity
-from hankelcut.validation.composites.check import call
-from hankelcut.validation.invariants._host import System, host
+from hankelcut.validation.composites.check import REFUSED, call, call_or_refuse
+from hankelcut.validation.invariants._host import System, host, spectrum
 from hankelcut.validation.invariants.reductions import (
     Reduction,
     check_reduced_form,
@@ -37,8 +39,13 @@ __all__ = [
     "unstable_systems",
 ]
 
-# How a function may refuse: LinAlgError and the errors of this package are among them.
-_REFUSALS = (ValueError, ArithmeticError, RuntimeError)
+# A state counts for a hint if its Hankel singular value is above this share.
+_NEGLIGIBLE = 1e-12
+_NOT_FINITE = (
+    "a division by a singular value that is zero, the inverse of a Gramian that is "
+    "singular, or the root of a negative number; where fewer states count than there "
+    "are, Gramians are singular"
+)
 
 
 @dataclass(frozen=True)
@@ -63,36 +70,48 @@ class ReductionSubject:
 
     def reduce(self, system: System, order: int, check: str) -> Reduction:
         """Return the reduction; any error of the function is a violation."""
-        case = {"system": system, "order": order}
-        reduced = call(lambda: self.function(system, order=order), check, case)
+        case = _case(system, order)
+        reduced = call(partial(self.function, system, order=order), check, case)
         return self._model_checked(reduced, check, case)
 
     def reduce_or_refuse(self, system: System, order: int, check: str) -> Reduction:
         """Return the reduction, or None where the function refuses the system."""
-        refused = []
-
-        def attempt() -> Reduction:
-            try:
-                return self.function(system, order=order)
-            except _REFUSALS as error:
-                refused.append(error)
-                return None
-
-        case = {"system": system, "order": order}
-        reduced = call(attempt, check, case)
-        return None if refused else self._model_checked(reduced, check, case)
+        case = _case(system, order)
+        attempt = partial(self.function, system, order=order)
+        reduced = call_or_refuse(attempt, check, case)
+        if reduced is REFUSED:
+            return None
+        return self._model_checked(reduced, check, case)
 
     def _model_checked(
         self, reduced: Reduction, check: str, case: dict[str, Any]
     ) -> Reduction:
-        """Require that what the function returned is a model."""
+        """Require that what the function returned is a model with finite numbers."""
+        prop = Property(check, "a model has matrices that fit together")
         try:
-            host(model_of(case["system"], reduced))
+            model = host(model_of(case["system"], reduced))
         except InvalidSystemError as error:
-            prop = Property(check, "a model has matrices that fit together")
             fact = f"what the function returned is no model: {error}"
-            raise prop.violation(fact, case) from None
+            cause = "matrices of other sizes than needed, or of another order"
+            raise prop.violation(fact, case, cause) from None
+        for name in "ABCD":
+            matrix = getattr(model, name)
+            if not np.isfinite(matrix).all():
+                fact = f"{name} of the model has entries that are not finite: {matrix}"
+                raise prop.violation(fact, case, _NOT_FINITE)
         return reduced
+
+
+def _case(system: System, order: int) -> dict[str, Any]:
+    """Return what the function is called with, and whether all states count."""
+    case: dict[str, Any] = {"system": system, "order": order}
+    dense = host(system)
+    if is_stable(dense):
+        values = spectrum(dense)
+        rank = int(np.sum(values > _NEGLIGIBLE * np.max(values, initial=0.0)))
+        if rank < dense.n_states:
+            case["states_that_count"] = rank
+    return case
 
 
 def plain(check: Callable[[System, Reduction], None]) -> Callable[[Any, Any], None]:

@@ -9,11 +9,27 @@ from typing import Any
 from hankelcut._errors import MissingDependencyError, NumericalWarning
 from hankelcut.validation.invariants.violation import InvariantViolationError, Property
 
-__all__ = ["DEFAULT_EXAMPLES", "BoundCheck", "Check", "call", "run_check", "selected"]
+__all__ = [
+    "DEFAULT_EXAMPLES",
+    "REFUSED",
+    "BoundCheck",
+    "Check",
+    "call",
+    "call_or_refuse",
+    "explained",
+    "run_check",
+    "selected",
+]
 
 DEFAULT_EXAMPLES = 100
 # Examples that are tried after the first failure, to find a smaller one.
 _MOST_ATTEMPTS = 500
+# How a function may refuse: LinAlgError and the errors of this package are among them.
+_REFUSALS = (ValueError, ArithmeticError, RuntimeError)
+_RAISED = "see the error of the function above"
+_UNFIT = "numbers too large to compute with, or matrices of other sizes than needed"
+REFUSED = object()
+"""What `call_or_refuse` returns for a function that refused."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,9 @@ class BoundCheck:
     max_examples: int = DEFAULT_EXAMPLES
     seed: int | None = None
 
+    def __repr__(self) -> str:
+        return f"<check {self.check.name!r} of {self.subject.name}>"
+
     def __call__(self) -> None:
         """Run the check; raise `InvariantViolationError` when it fails."""
         __tracebackhide__ = True
@@ -94,11 +113,47 @@ def call(function: Callable[[], Any], check: str, case: Mapping[str, Any]) -> An
     except InvariantViolationError:
         raise
     except Exception as error:  # whatever somebody's function raises is a finding
-        if type(error).__module__.partition(".")[0] == "hypothesis":
+        if _is_of_hypothesis(error):
             raise
         prop = Property(check, "it works for every system of these checks")
         fact = f"the function raised {type(error).__name__}: {error}"
-        raise prop.violation(fact, case) from error
+        raise prop.violation(fact, case, _RAISED) from error
+
+
+def call_or_refuse(
+    function: Callable[[], Any], check: str, case: Mapping[str, Any]
+) -> Any:
+    """Call somebody's function, which may refuse by an error; else as `call`.
+
+    Parameters
+    ----------
+    function : callable
+        The call, without arguments. Its warnings are not shown.
+    check : str
+        Name of the check, for the message.
+    case : mapping
+        What it was called with.
+
+    Returns
+    -------
+    object
+        What the function returned, or `REFUSED`.
+
+    Raises
+    ------
+    InvariantViolationError
+        If it raises an error that is no refusal.
+    """
+
+    def attempt() -> Any:
+        try:
+            return function()
+        except InvariantViolationError:
+            raise
+        except _REFUSALS:
+            return REFUSED
+
+    return call(attempt, check, case)
 
 
 def run_check(
@@ -135,7 +190,7 @@ def run_check(
     shrinking = _Shrinking()
 
     def examine(example: Any) -> None:
-        shrinking.examine(lambda: check.function(subject, example))
+        shrinking.examine(lambda: _completed(check, subject, example))
 
     test = hypothesis.settings(
         max_examples=max_examples,
@@ -151,10 +206,28 @@ def run_check(
         test = hypothesis.seed(seed)(test)
     failure = shrinking.run(test, hypothesis)
     if failure is not None:
-        lines = [f"{subject.name} fails the check {check.name!r}: {check.summary}"]
-        lines += [str(failure), f"usual cause: {check.usual_cause}"]
         # Without the frames of hypothesis, which say nothing about the function.
-        raise InvariantViolationError("\n".join(lines)) from failure.__cause__
+        raise explained(check, subject, failure) from failure.__cause__
+
+
+def explained(
+    check: Check, subject: Any, failure: InvariantViolationError
+) -> InvariantViolationError:
+    """Return a failure with what was tried, what must hold, and the usual cause.
+
+    Parameters
+    ----------
+    check : Check
+        The check that failed.
+    subject : object
+        The function, as its kind of checks calls it.
+    failure : InvariantViolationError
+        What the check found.
+    """
+    lines = [f"{subject.name} fails the check {check.name!r}: {check.summary}"]
+    cause = failure.usual_cause or check.usual_cause
+    lines += [str(failure), f"usual cause: {cause}"]
+    return InvariantViolationError("\n".join(lines))
 
 
 def selected(
@@ -187,6 +260,33 @@ def selected(
             raise ValueError(msg)
         names.update(dict.fromkeys(groups.get(name, (name,))))
     return [registry[name] for name in names]
+
+
+def _completed(check: Check, subject: Any, example: Any) -> None:
+    """Run a check; what breaks it off is a violation by what the function returned."""
+    try:
+        check.function(subject, example)
+    except (InvariantViolationError, MissingDependencyError):
+        raise
+    except Exception as error:
+        case = _case(example)
+        if case is None or _is_of_hypothesis(error):
+            raise
+        prop = Property(check.name, "what a function returns can be checked")
+        fact = f"the check broke off with {type(error).__name__}: {error}"
+        raise prop.violation(fact, case, _UNFIT) from error
+
+
+def _case(example: Any) -> dict[str, Any] | None:
+    """Return the systems of an example by their names, if it has any."""
+    if isinstance(example, tuple):
+        return dict(zip(("first", "second"), example, strict=True))
+    system = getattr(example, "system", None)
+    return None if system is None else {"system": system}
+
+
+def _is_of_hypothesis(error: Exception) -> bool:
+    return type(error).__module__.partition(".")[0] == "hypothesis"
 
 
 class _EnoughError(BaseException):

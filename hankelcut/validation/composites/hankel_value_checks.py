@@ -23,6 +23,7 @@ from hankelcut.validation.composites.check import (
     selected,
 )
 from hankelcut.validation.invariants._host import Matrix, host, host_array
+from hankelcut.validation.invariants.enlargements import check_direct_sum, check_padding
 from hankelcut.validation.invariants.hankel_values import (
     check_bilinear_values,
     check_first_order_value,
@@ -33,9 +34,9 @@ from hankelcut.validation.invariants.hankel_values import (
     check_values_form,
 )
 from hankelcut.validation.invariants.invariances import (
-    check_direct_sum,
+    check_conjugation,
     check_duality,
-    check_padding,
+    check_frequency_shift,
     check_scaling,
     check_similarity,
     check_unitary_invariance,
@@ -168,6 +169,15 @@ def _unitary(subject: HankelValueSubject, example: Example) -> None:
     check_unitary_invariance(system, subject.values, U, V)
 
 
+def _conjugation(subject: HankelValueSubject, example: Example) -> None:
+    check_conjugation(host(example.system), subject.values)
+
+
+def _frequency_shift(subject: HankelValueSubject, example: Example) -> None:
+    shift = float(example.rng.uniform(-np.pi, np.pi))
+    check_frequency_shift(host(example.system), subject.values, shift=shift)
+
+
 def _scaling(subject: HankelValueSubject, example: Example) -> None:
     for inputs, outputs in ((-60, 10), (40, 30)):
         system = host(example.system)
@@ -272,6 +282,20 @@ HANKEL_VALUE_CHECKS: Mapping[str, Check] = {
             "a plain transpose where an adjoint is needed",
         ),
         Check(
+            "conjugation",
+            _conjugation,
+            _systems,
+            "the conjugate system has the same values",
+            "real and imaginary parts that are treated in different ways",
+        ),
+        Check(
+            "frequency_shift",
+            _frequency_shift,
+            _systems,
+            "a shift of all frequencies, A + i w or e^(i w) (A, B), changes nothing",
+            "an imaginary part that is dropped",
+        ),
+        Check(
             "scaling",
             _scaling,
             _systems,
@@ -296,14 +320,14 @@ HANKEL_VALUE_CHECKS: Mapping[str, Check] = {
             "monotonicity",
             _monotonicity,
             _systems,
-            "fewer inputs or outputs make no value larger",
+            "fewer inputs, outputs or samples make no value larger",
             "a normalization by the sizes",
         ),
         Check(
             "perturbation",
             _perturbation,
             _pairs,
-            "no value moves by more than the Hankel norm of the difference",
+            "values move by no more than those of the difference are",
             "a missing root",
         ),
         Check(

@@ -10,8 +10,10 @@ from hankelcut.lti.systems.time_domain import TimeDomain
 from hankelcut.validation.composites._examples import Example
 from hankelcut.validation.composites.check import (
     DEFAULT_EXAMPLES,
+    REFUSED,
     Check,
     call,
+    call_or_refuse,
     run_check,
     selected,
 )
@@ -68,10 +70,19 @@ class LyapunovSubject:
         return self.raw(A, B @ B.conj().T, check)
 
     def raw(self, A: Matrix, right: Matrix, check: str) -> Matrix:
-        """Call the solver on copies."""
+        """Call the solver on copies; what it returns has the shape of an answer."""
         case = {"A": A, ("B" if self.factored else "Q"): right}
-        done = call(lambda: self.function(A.copy(), right.copy()), check, case)
-        return host_array(done)
+        found: Matrix = call(
+            lambda: host_array(self.function(A.copy(), right.copy())), check, case
+        )
+        n, shape = len(A), found.shape
+        prop = Property(check, "a solution is a matrix of finite numbers")
+        need = f"({n}, k)" if self.factored else f"({n}, {n})"
+        fits = len(shape) == 2 and shape[0] == n and (self.factored or shape[1] == n)
+        prop.require(fits, f"got an answer of shape {shape}, need {need}", case)
+        finite = bool(np.isfinite(found).all())
+        prop.require(finite, "the answer has entries that are not finite", case)
+        return found
 
 
 def check_lyapunov_solver(
@@ -210,13 +221,15 @@ def _untouched(subject: LyapunovSubject, example: Example) -> None:
 
 def _refusal(subject: LyapunovSubject, example: Example) -> None:
     system = host(example.system)
-    try:
-        L = host_array(subject.function(system.A.copy(), system.B.copy()))
-    except (ValueError, ArithmeticError, RuntimeError):
-        return
+    A, B = system.A, system.B
+    found = call_or_refuse(
+        lambda: host_array(subject.function(A.copy(), B.copy())),
+        "check_lyapunov_factor",
+        {"A": A, "B": B},
+    )
     # Where no unstable state is reached, there may be a solution.
-    Q, X = system.B @ system.B.conj().T, L @ L.conj().T
-    check_lyapunov_residual(system.A, Q, X, time=subject.time)
+    if found is not REFUSED:
+        check_lyapunov_factor(A, B, found, time=subject.time, unique=False)
 
 
 def _stable(subject: LyapunovSubject) -> Any:

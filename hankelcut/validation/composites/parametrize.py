@@ -6,6 +6,12 @@ from typing import Any
 
 from hankelcut._errors import MissingDependencyError
 from hankelcut.lti.systems.time_domain import TimeDomain
+from hankelcut.validation.adapter_properties import LayerSubject
+from hankelcut.validation.composites.adapter_checks import (
+    DEFAULT_LAYERS,
+    adapter_checks,
+    adapter_subject,
+)
 from hankelcut.validation.composites.check import (
     DEFAULT_EXAMPLES,
     BoundCheck,
@@ -35,16 +41,17 @@ def parametrize_with_checks(
     lyapunov_solver: Callable[[Any, Any], Any] | None = None,
     norm_function: Callable[[Any], Any] | None = None,
     hankel_singular_values: Callable[[Any], Any] | None = None,
+    adapter: LayerSubject | Callable[[], Any] | None = None,
     checks: str | Iterable[str] | None = None,
     systems: Any = None,
     time: TimeDomain | None = None,
     factored: bool = False,
     norm: Norm | None = None,
     rtol: float = 1e-6,
-    max_examples: int = DEFAULT_EXAMPLES,
+    max_examples: int | None = None,
     seed: int | None = None,
 ) -> Any:
-    """Make one pytest test of every check of a function.
+    """Make one pytest test of every check of a function, or of an adapter.
 
     Put it above ``def test_mine(check): check()``. The option
     ``--hankelcut-examples N`` of pytest sets the number of examples.
@@ -52,8 +59,12 @@ def parametrize_with_checks(
     Parameters
     ----------
     reduction, lyapunov_solver, norm_function, hankel_singular_values : callable
-        Exactly one of them: the function to try, as in `check_reduction`,
-        `check_lyapunov_solver`, `check_norm` or `check_hankel_singular_values`.
+        The function to try, as in `check_reduction`, `check_lyapunov_solver`,
+        `check_norm` or `check_hankel_singular_values`; or else
+    adapter : callable or LayerSubject
+        What builds the layers of the adapter to try, as in `check_adapter`; a
+        `LayerSubject` where the adapter is not registered, or the layer is called in
+        another way. Exactly one of these five is needed.
     checks : str or iterable of str, optional
         Names of checks.
     systems : hypothesis.strategies.SearchStrategy, optional
@@ -66,8 +77,8 @@ def parametrize_with_checks(
         Which norm a function of norms is.
     rtol : float
         Relative accuracy that a norm promises.
-    max_examples : int
-        Number of examples of each check.
+    max_examples : int, optional
+        Number of examples of each check: by default 100, and 3 layers of an adapter.
     seed : int, optional
         Start of the random numbers; always the same ones by default.
 
@@ -79,9 +90,9 @@ def parametrize_with_checks(
     Raises
     ------
     MissingDependencyError
-        If pytest is not installed.
+        If pytest, or for an adapter PyTorch, is not installed.
     ValueError
-        If not exactly one function is given, or `time` or `norm` is missing.
+        If not exactly one subject is given, or `time` or `norm` is missing.
 
     Examples
     --------
@@ -90,13 +101,18 @@ def parametrize_with_checks(
     ... def test_reduction(check):
     ...     check()
     """
-    functions = (reduction, lyapunov_solver, norm_function, hankel_singular_values)
-    if sum(function is not None for function in functions) != 1:
-        msg = (
-            "parametrize_with_checks: need exactly one of reduction, lyapunov_solver, "
-            "norm_function and hankel_singular_values"
-        )
+    given = {
+        "reduction": reduction,
+        "lyapunov_solver": lyapunov_solver,
+        "norm_function": norm_function,
+        "hankel_singular_values": hankel_singular_values,
+        "adapter": adapter,
+    }
+    if sum(subject is not None for subject in given.values()) != 1:
+        msg = f"parametrize_with_checks: need exactly one of {', '.join(given)}"
         raise ValueError(msg)
+    usual = DEFAULT_EXAMPLES if adapter is None else DEFAULT_LAYERS
+    count = usual if max_examples is None else max_examples
     subject: Any
     chosen: list[Check]
     names = [checks] if isinstance(checks, str) else checks
@@ -109,12 +125,15 @@ def parametrize_with_checks(
     elif norm_function is not None:
         subject = NormSubject(norm_function, _given("norm", norm), rtol)
         chosen = norm_checks(subject, names)
-    else:
-        subject = HankelValueSubject(hankel_singular_values)  # type: ignore[arg-type]
+    elif hankel_singular_values is not None:
+        subject = HankelValueSubject(hankel_singular_values)
         chosen = hankel_value_checks(names)
+    else:
+        subject = adapter_subject(_given("adapter", adapter))
+        chosen = adapter_checks(names)
     pytest = _pytest()
     bound = [
-        pytest.param(BoundCheck(check, subject, max_examples, seed), id=check.name)
+        pytest.param(BoundCheck(check, subject, count, seed), id=check.name)
         for check in chosen
     ]
     return pytest.mark.parametrize("check", bound)

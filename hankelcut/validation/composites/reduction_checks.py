@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous
 from hankelcut.validation.composites import _reduction_runs as runs
 from hankelcut.validation.composites._examples import (
@@ -19,13 +20,12 @@ from hankelcut.validation.composites.check import (
     run_check,
     selected,
 )
-from hankelcut.validation.invariants._host import host
+from hankelcut.validation.invariants._host import host, with_state
+from hankelcut.validation.invariants.claims import check_claims, check_projections
 from hankelcut.validation.invariants.reductions import (
     Reduction,
-    check_claims,
     check_full_order,
     check_hankel_lower_bound,
-    check_projections,
     check_reduced_form,
     check_reduced_stability,
 )
@@ -72,7 +72,8 @@ def check_reduction(
         Names in `REDUCTION_CHECKS` or `REDUCTION_GROUPS`: "balanced_truncation" by
         default; "any" has only what every method must do.
     systems : hypothesis.strategies.SearchStrategy, optional
-        Other systems, such as ``diagonal_systems(readout="real")``.
+        Other stable systems, such as ``stable_systems(real=True)`` for a reduction of
+        real ones, or ``diagonal_systems(readout="real")``.
     max_examples : int
         Number of examples of each check.
     seed : int, optional
@@ -136,20 +137,46 @@ def _tight(subject: ReductionSubject) -> Any:
 
 def _silent(subject: ReductionSubject) -> Any:
     """Systems with states that do not count, and their full order."""
-    systems = stable_systems(min_states=2, max_states=4, silent=1)
+    if subject.systems is None:
+        systems = stable_systems(min_states=2, max_states=4, silent=1)
+    else:
+        systems = subject.systems.map(_with_silent_state)
     return systems.filter(lambda s: s.B.any() and s.C.any()).map(
         lambda s: Example(s, s.n_states)
     )
 
 
+def _with_silent_state(system: Any) -> StateSpace:
+    return with_state(host(system), -0.5, driven=False)
+
+
 def _unstable(subject: ReductionSubject) -> Any:
-    """Systems with unstable poles, and an order above their number."""
-    systems = unstable_systems(min_states=3, max_states=5, max_unstable=1)
-    return systems.filter(_has_stable_poles).map(lambda s: Example(s, s.n_states - 1))
+    """Systems with unstable poles, and any order below the full one."""
+    if subject.systems is None:
+        systems = unstable_systems(min_states=3, max_states=5, max_unstable=2)
+        systems = systems.filter(_has_stable_poles)
+    else:
+        systems = subject.systems.map(_with_unstable_states)
+    strategies = hypothesis_strategies()
+
+    def with_order(system: StateSpace) -> Any:
+        # Shrinks to the largest order.
+        cut = strategies.integers(1, max(system.n_states - 1, 1))
+        return strategies.builds(
+            lambda k: Example(system, max(system.n_states - k, 1)), cut
+        )
+
+    return systems.flatmap(with_order)
 
 
-def _has_stable_poles(system: Any) -> bool:
-    poles = np.linalg.eigvals(host(system).A)
+def _with_unstable_states(system: Any) -> StateSpace:
+    poles = (0.5, 1.0) if isinstance(system.time, Continuous) else (1.5, 2.0)
+    first = with_state(host(system), poles[0], driven=True)
+    return with_state(first, poles[1], driven=True)
+
+
+def _has_stable_poles(system: StateSpace) -> bool:
+    poles = np.linalg.eigvals(system.A)
     if isinstance(system.time, Continuous):
         return bool((poles.real < 0).any())
     return bool((abs(poles) < 1).any())
@@ -192,7 +219,8 @@ REDUCTION_CHECKS: Mapping[str, Check] = {
             runs.plain(check_full_order),
             "the model with all states is the system",
             "W^H T is not the identity, a wrong power of the singular values, a plain "
-            "transpose where an adjoint is needed, or single precision on the way",
+            "transpose where an adjoint is needed, a feedthrough that is dropped, or "
+            "single precision on the way",
             _full,
         ),
         _check(

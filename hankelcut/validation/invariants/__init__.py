@@ -1,5 +1,7 @@
 """Properties of right solvers, norms and reductions, one function per property."""
 
+from hankelcut.validation.invariants.claims import check_claims, check_projections
+from hankelcut.validation.invariants.enlargements import check_direct_sum, check_padding
 from hankelcut.validation.invariants.equations import (
     check_lyapunov_accuracy,
     check_lyapunov_definiteness,
@@ -24,9 +26,9 @@ from hankelcut.validation.invariants.hankel_values import (
     check_values_form,
 )
 from hankelcut.validation.invariants.invariances import (
-    check_direct_sum,
+    check_conjugation,
     check_duality,
-    check_padding,
+    check_frequency_shift,
     check_scaling,
     check_similarity,
     check_unitary_invariance,
@@ -45,10 +47,8 @@ from hankelcut.validation.invariants.norms import (
 )
 from hankelcut.validation.invariants.optimality import check_h2_optimality
 from hankelcut.validation.invariants.reductions import (
-    check_claims,
     check_full_order,
     check_hankel_lower_bound,
-    check_projections,
     check_reduced_form,
     check_reduced_stability,
     check_same_map,
@@ -74,10 +74,12 @@ __all__ = [
     "check_bilinear_values",
     "check_claimed_tail",
     "check_claims",
+    "check_conjugation",
     "check_direct_sum",
     "check_duality",
     "check_feedthrough",
     "check_first_order_value",
+    "check_frequency_shift",
     "check_full_order",
     "check_gradient",
     "check_gradient_euler",

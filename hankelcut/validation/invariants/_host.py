@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from hankelcut import _array
+from hankelcut.lti.gramians.gramian_factors import gramian_factors
 from hankelcut.lti.gramians.hankel_singular_values import hankel_singular_values
 from hankelcut.lti.systems.conversions import detached, to_dense
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
@@ -12,18 +13,26 @@ from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
 __all__ = [
+    "ROUNDING",
     "Matrix",
     "System",
+    "energy_size",
     "gramians",
+    "hankel_size",
     "host",
     "host_array",
     "lyapunov_operator",
     "precision",
     "spectrum",
+    "with_state",
 ]
 
 Matrix: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 System: TypeAlias = StateSpace | DiagonalStateSpace
+
+# What rounding may leave of a map whose terms cancel, relative to their size.
+# Where the gain is 0, no error is small relative to it.
+ROUNDING = 100 * float(np.finfo(np.float64).eps)
 
 
 def host_array(values: Any) -> Matrix:
@@ -70,3 +79,36 @@ def gramians(system: StateSpace) -> tuple[Matrix, Matrix]:
         for matrix, right in ((A, system.B), (A.conj().T, system.C.conj().T))
     )
     return P, Q
+
+
+def hankel_size(system: StateSpace) -> float:
+    """Size |Lc| |Lo| of the factors whose product has the Hankel singular values.
+
+    It is an upper bound of their sum, and stays where that cancels to 0.
+    """
+    factors = gramian_factors(system)
+    both = (factors.controllability, factors.observability)
+    return float(np.prod([np.linalg.norm(np.asarray(factor)) for factor in both]))
+
+
+def energy_size(system: StateSpace) -> float:
+    """Size of the products C Lc and B^H Lo whose norm the H2 norm is."""
+    factors = gramian_factors(system)
+    norm = np.linalg.norm
+    return float(
+        max(
+            norm(system.C) * norm(np.asarray(factors.controllability)),
+            norm(system.B) * norm(np.asarray(factors.observability)),
+        )
+    )
+
+
+def with_state(system: StateSpace, pole: float, *, driven: bool) -> StateSpace:
+    """Return the system with one more state, which all outputs read."""
+    n, m, p = system.n_states, system.n_inputs, system.n_outputs
+    A = np.block(
+        [[system.A, np.zeros((n, 1))], [np.zeros((1, n)), np.full((1, 1), pole)]]
+    )
+    B = np.concatenate([system.B, np.full((1, m), float(driven))])
+    C = np.concatenate([system.C, np.ones((p, 1))], axis=1)
+    return StateSpace(A, B, C, system.D, system.time)

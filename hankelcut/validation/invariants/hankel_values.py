@@ -1,4 +1,9 @@
-"""Properties of Hankel singular values."""
+"""Properties of Hankel singular values.
+
+Beside every relative tolerance of a square, 100 eps times the square of the size are
+allowed: what rounding leaves of values that cancel. The size is the product of the
+(Frobenius) norms of the factors of both Gramians.
+"""
 
 import importlib
 from collections.abc import Callable
@@ -12,8 +17,14 @@ from hankelcut.lti.systems.conversions import to_dense
 from hankelcut.lti.systems.discretization import undiscretize
 from hankelcut.lti.systems.interconnection import error_system
 from hankelcut.lti.systems.state_space import StateSpace
-from hankelcut.lti.systems.time_domain import Continuous
-from hankelcut.validation.invariants._host import Matrix, gramians, host_array
+from hankelcut.lti.systems.time_domain import Continuous, Discrete
+from hankelcut.validation.invariants._host import (
+    ROUNDING,
+    Matrix,
+    gramians,
+    hankel_size,
+    host_array,
+)
 from hankelcut.validation.invariants.violation import Property
 
 __all__ = [
@@ -106,7 +117,7 @@ def check_values_energy(system: StateSpace, values: Any) -> None:
     Raises
     ------
     InvariantViolationError
-        If the sides differ by more than a relative 1e-9.
+        If the sides differ by more than a relative 1e-9, beside the rounding above.
     """
     found = host_array(values)
     P, Q = gramians(system)
@@ -114,7 +125,8 @@ def check_values_energy(system: StateSpace, values: Any) -> None:
     prop = Property(
         "check_values_energy", "Hilbert-Schmidt norm of the Hankel operator"
     )
-    case, tolerance = {"system": system}, 1e-9 * abs(expected)
+    tolerance = 1e-9 * abs(expected) + ROUNDING * hankel_size(system) ** 2
+    case = {"system": system}
     energy = np.sum(found**2)
     prop.require_close("the sum of the squares", energy, expected, tolerance, case)
 
@@ -133,7 +145,8 @@ def check_relative_accuracy(
     rtol : float
         Allowed relative error of each value above `floor` times the largest.
     floor : float
-        Values below it, relative to the largest, may be wrong by that much.
+        Values below it, relative to the largest, may be wrong by that much; all by
+        100 eps times the size, as above.
 
     Raises
     ------
@@ -149,6 +162,7 @@ def check_relative_accuracy(
         "values from factors keep their digits, Hammarling 1982, Laub et al. 1987",
     )
     floor_value = floor * float(np.max(exact, initial=0.0))
+    floor_value += ROUNDING * hankel_size(system)
     error = np.abs(found - exact) / (rtol * exact + floor_value + np.finfo(float).tiny)
     worst = int(np.argmax(error)) if error.size else 0
     fact = (
@@ -160,7 +174,10 @@ def check_relative_accuracy(
 
 
 def check_value_monotonicity(system: StateSpace, values: Values) -> None:
-    r"""Check that leaving out an input or an output makes no value larger.
+    r"""Check that leaving out an input, an output or a sample makes no value larger.
+
+    In discrete time, :math:`(A, B, C A)` has the impulse response without its first
+    sample.
 
     Parameters
     ----------
@@ -172,7 +189,8 @@ def check_value_monotonicity(system: StateSpace, values: Values) -> None:
     Raises
     ------
     InvariantViolationError
-        If the square of a value grows by more than 1e-10 of the largest.
+        If the square of a value grows by more than 1e-10 of the largest, beside the
+        rounding above.
     """
     prop = Property(
         "check_value_monotonicity",
@@ -180,10 +198,13 @@ def check_value_monotonicity(system: StateSpace, values: Values) -> None:
     )
     whole = host_array(values(system)) ** 2
     allowed = _RTOL * float(np.max(whole, initial=0.0))
+    allowed += ROUNDING * hankel_size(system) ** 2
     parts = {
         "the first input": replace(system, B=system.B[:, 1:], D=system.D[:, 1:]),
         "the first output": replace(system, C=system.C[1:], D=system.D[1:]),
     }
+    if isinstance(system.time, Discrete):
+        parts["the first sample"] = replace(system, C=system.C @ system.A)
     for what, part in parts.items():
         if 0 in (part.n_inputs, part.n_outputs):
             continue
@@ -196,7 +217,7 @@ def check_value_monotonicity(system: StateSpace, values: Values) -> None:
 def check_value_perturbation(
     first: StateSpace, second: StateSpace, values: Values
 ) -> None:
-    r"""Check that no value moves by more than the Hankel norm of the difference.
+    r"""Check that values move by no more than those of the difference are.
 
     Parameters
     ----------
@@ -209,18 +230,25 @@ def check_value_perturbation(
     ------
     InvariantViolationError
         If :math:`|\sigma_k(G_1) - \sigma_k(G_2)|` is above
-        :math:`\sigma_1(G_1 - G_2)` by more than 1e-7 of the largest value.
+        :math:`\sigma_1(G_1 - G_2)`, or the root of the sum of their squares above that
+        of the :math:`\sigma_k(G_1 - G_2)^2`, by more than 1e-7 of the sizes above of
+        both, which are no smaller than the values.
     """
-    prop = Property("check_value_perturbation", "Weyl 1912, for Hankel operators")
+    prop = Property("check_value_perturbation", "Weyl 1912, Mirsky 1960")
     one, two = host_array(values(first)), host_array(values(second))
-    size = max(one.size, two.size)
-    one, two = (np.pad(found, (0, size - found.size)) for found in (one, two))
-    moved = float(np.max(np.abs(one - two), initial=0.0))
+    count = max(one.size, two.size)
+    one, two = (np.pad(found, (0, count - found.size)) for found in (one, two))
     error = host_array(values(to_dense(error_system(first, second))))
-    largest = float(max(np.max(one, initial=0.0), np.max(two, initial=0.0)))
-    allowed = float(np.max(error, initial=0.0)) + 1e-7 * largest
-    fact = f"a value moves by {moved:.6g}, allowed {allowed:.6g}"
-    prop.require(moved <= allowed, fact, {"first": first, "second": second})
+    rounding = 1e-7 * (hankel_size(first) + hankel_size(second))
+    case = {"first": first, "second": second}
+    for what, order in (("a value moves", np.inf), ("the values move", 2)):
+        moved, allowed = (
+            float(np.linalg.norm(found, order)) if found.size else 0.0
+            for found in (one - two, error)
+        )
+        allowed += rounding
+        fact = f"{what} by {moved:.6g}, allowed {allowed:.6g}"
+        prop.require(moved <= allowed, fact, case)
 
 
 def check_bilinear_values(system: StateSpace, values: Values) -> None:
@@ -236,12 +264,14 @@ def check_bilinear_values(system: StateSpace, values: Values) -> None:
     Raises
     ------
     InvariantViolationError
-        If a square changes by more than 1e-10 of the largest.
+        If a square changes by more than 1e-10 of the largest, beside the rounding
+        above.
     """
     prop = Property("check_bilinear_values", "bilinear map of Gramians, Glover 1984")
     mapped = undiscretize(system, method="bilinear")
     before, after = (host_array(values(of)) ** 2 for of in (system, mapped))
     allowed = _RTOL * float(np.max(before, initial=0.0))
+    allowed += ROUNDING * hankel_size(system) ** 2
     what = "the squares after the map"
     prop.require_close(what, after, before, allowed, {"system": system})
 

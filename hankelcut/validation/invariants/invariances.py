@@ -2,39 +2,45 @@
 
 The quantity is anything that depends on the transfer function alone: Hankel singular
 values, or a norm. It is given as a function of a system, and compared by its squares,
-which are what Gramians determine to full precision.
+which are what Gramians determine to full precision. Beside the relative tolerance, a
+square may change by 100 eps size^2, with the size of the terms that add up to the
+quantity, and may cancel.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from hankelcut.lti.systems.conversions import to_dense
-from hankelcut.lti.systems.interconnection import append
 from hankelcut.lti.systems.state_space import StateSpace
-from hankelcut.validation.invariants._host import Matrix, host_array
+from hankelcut.lti.systems.time_domain import Continuous
+from hankelcut.validation.invariants._comparison import (
+    RTOL,
+    Quantity,
+    Size,
+    compare,
+    rounding,
+)
+from hankelcut.validation.invariants._host import hankel_size, host_array
 from hankelcut.validation.invariants.violation import Property
 
 __all__ = [
-    "check_direct_sum",
+    "check_conjugation",
     "check_duality",
-    "check_padding",
+    "check_frequency_shift",
     "check_scaling",
     "check_similarity",
     "check_unitary_invariance",
 ]
 
-Quantity = Callable[[StateSpace], Any]
-"""Of a system, a number or an array."""
-
-# Of the square of the largest value: Gramians of condition 1e5 lose five digits.
-_RTOL = 1e-10
-
 
 def check_similarity(
-    system: StateSpace, quantity: Quantity, T: Any, *, rtol: float = _RTOL
+    system: StateSpace,
+    quantity: Quantity,
+    T: Any,
+    *,
+    rtol: float = RTOL,
+    size: Size = hankel_size,
 ) -> None:
     r"""Check that a change of the states' basis changes nothing.
 
@@ -49,6 +55,10 @@ def check_similarity(
     rtol : float
         Allowed change of the squares, relative to the largest, times the condition
         number of T.
+    size : callable
+        Of a system, the size of the terms: by default the product of the norms of the
+        factors of both Gramians, right for Hankel singular values and for the Hankel
+        and H-infinity norms.
 
     Raises
     ------
@@ -61,13 +71,18 @@ def check_similarity(
         system, A=inverse @ system.A @ T, B=inverse @ system.B, C=system.C @ T
     )
     prop = Property("check_similarity", "invariance under similarity, Moore 1981")
-    allowed = rtol * float(np.linalg.cond(T)) if T.size else rtol
-    case = {"system": system, "T": T}
-    _compare(prop, "T^-1 A T, T^-1 B, C T", quantity, system, other, allowed, case)
+    condition = float(np.linalg.cond(T)) if T.size else 1.0
+    allowed = rtol * condition, rounding(size, system, other)
+    case, change = {"system": system, "T": T}, "T^-1 A T, T^-1 B, C T"
+    compare(prop, change, quantity, (system, other), allowed, case)
 
 
 def check_duality(
-    system: StateSpace, quantity: Quantity, *, rtol: float = _RTOL
+    system: StateSpace,
+    quantity: Quantity,
+    *,
+    rtol: float = RTOL,
+    size: Size = hankel_size,
 ) -> None:
     r"""Check that the dual system :math:`(A^H, C^H, B^H, D^H)` has the same values.
 
@@ -79,6 +94,10 @@ def check_duality(
         Of a system, its Hankel singular values or a norm.
     rtol : float
         Allowed change of the squares, relative to the largest.
+    size : callable
+        Of a system, the size of the terms: by default the product of the norms of the
+        factors of both Gramians, right for Hankel singular values and for the Hankel
+        and H-infinity norms.
 
     Raises
     ------
@@ -89,7 +108,88 @@ def check_duality(
     A, B, C, D = (getattr(system, name).conj().T for name in "ABCD")
     prop = Property("check_duality", "duality of P and Q, Kalman 1960, Moore 1981")
     dual = StateSpace(A, C, B, D, system.time)
-    _compare(prop, "the dual", quantity, system, dual, rtol, {"system": system})
+    allowed = rtol, rounding(size, system, dual)
+    compare(prop, "the dual", quantity, (system, dual), allowed, {"system": system})
+
+
+def check_conjugation(
+    system: StateSpace,
+    quantity: Quantity,
+    *,
+    rtol: float = RTOL,
+    size: Size = hankel_size,
+) -> None:
+    r"""Check that the system with all matrices conjugated has the same values.
+
+    Parameters
+    ----------
+    system : StateSpace
+        A stable NumPy system.
+    quantity : callable
+        Of a system, its Hankel singular values or a norm.
+    rtol : float
+        Allowed change of the squares, relative to the largest.
+    size : callable
+        As of `check_duality`.
+
+    Raises
+    ------
+    InvariantViolationError
+        If the quantity changes by more: look for frequencies of one sign only.
+    """
+    A, B, C, D = (getattr(system, name).conj() for name in "ABCD")
+    mirrored = StateSpace(A, B, C, D, system.time)
+    prop = Property(
+        "check_conjugation", "mirrored frequencies, conj G(conj s), Zhou et al. 1996"
+    )
+    allowed = rtol, rounding(size, system, mirrored)
+    change, case = "conj A, conj B, conj C, conj D", {"system": system}
+    compare(prop, change, quantity, (system, mirrored), allowed, case)
+
+
+def check_frequency_shift(
+    system: StateSpace,
+    quantity: Quantity,
+    *,
+    shift: float,
+    rtol: float = RTOL,
+    size: Size = hankel_size,
+) -> None:
+    r"""Check that a shift of all frequencies changes nothing.
+
+    Continuous: :math:`A + i\omega I`. Discrete: :math:`e^{i\omega} A, e^{i\omega} B`.
+    The shifted system is complex, and has the Gramians of the system.
+
+    Parameters
+    ----------
+    system : StateSpace
+        A stable NumPy system.
+    quantity : callable
+        Of a system, its Hankel singular values or a norm.
+    shift : float
+        The shift: rad/s, or radians per sample.
+    rtol : float
+        Allowed change of the squares, relative to the largest.
+    size : callable
+        As of `check_duality`.
+
+    Raises
+    ------
+    InvariantViolationError
+        If the quantity changes by more: look for imaginary parts that are dropped, and
+        for a grid of frequencies around 0.
+    """
+    if isinstance(system.time, Continuous):
+        A, B = system.A + 1j * shift * np.eye(system.n_states), system.B + 0j
+    else:
+        A, B = np.exp(1j * shift) * system.A, np.exp(1j * shift) * system.B
+    C, D = system.C + 0j, system.D + 0j
+    shifted = StateSpace(A, B, C, D, system.time)
+    prop = Property("check_frequency_shift", "rotation of the boundary, Glover 1984")
+    allowed = rtol, rounding(size, system, shifted)
+    case = {"system": system, "shift": shift}
+    change = "shifted frequencies"
+    compare(prop, change, quantity, (system, shifted), allowed, case)
 
 
 def check_scaling(
@@ -98,7 +198,8 @@ def check_scaling(
     *,
     inputs: int,
     outputs: int,
-    rtol: float = _RTOL,
+    rtol: float = RTOL,
+    size: Size = hankel_size,
 ) -> None:
     r"""Check that :math:`2^i B, 2^o C, 2^{i+o} D` has values times :math:`2^{i+o}`.
 
@@ -112,6 +213,10 @@ def check_scaling(
         The exponents i and o.
     rtol : float
         Allowed change of the squares, relative to the largest.
+    size : callable
+        Of a system, the size of the terms: by default the product of the norms of the
+        factors of both Gramians, right for Hankel singular values and for the Hankel
+        and H-infinity norms.
 
     Raises
     ------
@@ -129,11 +234,18 @@ def check_scaling(
 
     case = {"system": system, "inputs": inputs, "outputs": outputs}
     what = f"2^{inputs} B, 2^{outputs} C"
-    _compare(prop, what, unscaled, system, scaled, rtol, case)
+    allowed = rtol, rounding(size, system)
+    compare(prop, what, unscaled, (system, scaled), allowed, case)
 
 
 def check_unitary_invariance(
-    system: StateSpace, quantity: Quantity, U: Any, V: Any, *, rtol: float = _RTOL
+    system: StateSpace,
+    quantity: Quantity,
+    U: Any,
+    V: Any,
+    *,
+    rtol: float = RTOL,
+    size: Size = hankel_size,
 ) -> None:
     r"""Check that unitary matrices at the inputs and outputs change nothing.
 
@@ -149,6 +261,10 @@ def check_unitary_invariance(
         Unitary: the outputs become :math:`V y`.
     rtol : float
         Allowed change of the squares, relative to the largest.
+    size : callable
+        Of a system, the size of the terms: by default the product of the norms of the
+        factors of both Gramians, right for Hankel singular values and for the Hankel
+        and H-infinity norms.
 
     Raises
     ------
@@ -161,96 +277,5 @@ def check_unitary_invariance(
         "check_unitary_invariance", "unitarily invariant norms, Glover 1984"
     )
     case = {"system": system, "U": U, "V": V}
-    _compare(prop, "B U, V C, V D U", quantity, system, turned, rtol, case)
-
-
-def check_padding(
-    system: StateSpace, quantity: Quantity, *, rtol: float = _RTOL
-) -> None:
-    """Check that a state that nothing drives or reads adds zeros at most.
-
-    Parameters
-    ----------
-    system : StateSpace
-        A stable NumPy system.
-    quantity : callable
-        Of a system, its Hankel singular values or a norm.
-    rtol : float
-        Allowed change of the squares, relative to the largest.
-
-    Raises
-    ------
-    InvariantViolationError
-        If values other than new zeros appear, or a norm changes.
-    """
-    m, p, n = system.n_inputs, system.n_outputs, system.n_states
-    silent = StateSpace(
-        [[-0.5]], np.zeros((1, m)), np.ones((p, 1)), np.zeros((p, m)), system.time
-    )
-    A = np.block([[system.A, np.zeros((n, 1))], [np.zeros((1, n)), silent.A]])
-    padded = replace(
-        system,
-        A=A,
-        B=np.concatenate([system.B, silent.B]),
-        C=np.concatenate([system.C, silent.C], axis=1),
-    )
-    prop = Property("check_padding", "uncontrollable states do not count, Kalman 1963")
-
-    def with_zero(of: StateSpace) -> Matrix:
-        values = host_array(quantity(of))
-        more = values.ndim == 1 and of is not padded
-        return np.append(values, 0.0) if more else values
-
-    case = {"system": system}
-    _compare(prop, "a state without input", with_zero, system, padded, rtol, case)
-
-
-def check_direct_sum(
-    first: StateSpace, second: StateSpace, quantity: Quantity, *, rtol: float = _RTOL
-) -> None:
-    """Check that two uncoupled systems have the values of both, and the larger norm.
-
-    Parameters
-    ----------
-    first, second : StateSpace
-        Stable NumPy systems of one time domain.
-    quantity : callable
-        Of a system, its Hankel singular values, or its Hankel or H-infinity norm.
-    rtol : float
-        Allowed difference of the squares, relative to the largest.
-
-    Raises
-    ------
-    InvariantViolationError
-        If it has not.
-    """
-    both = to_dense(append(first, second))
-    one, two, found = (host_array(quantity(of)) for of in (first, second, both))
-    if found.ndim == 1:
-        expected = np.sort(np.concatenate([one, two]))[::-1]
-    else:
-        expected = np.maximum(one, two)
-    prop = Property("check_direct_sum", "block-diagonal Hankel operators, Glover 1984")
-    largest = float(np.max(expected, initial=0.0))
-    case = {"first": first, "second": second}
-    what = "the squares for both systems side by side"
-    prop.require_close(what, found**2, expected**2, rtol * largest**2, case)
-
-
-def _compare(
-    prop: Property,
-    change: str,
-    quantity: Quantity,
-    system: StateSpace,
-    other: StateSpace,
-    rtol: float,
-    case: dict[str, Any],
-) -> None:
-    """Require the squares of a quantity to be those of another system."""
-    expected, found = host_array(quantity(system)), host_array(quantity(other))
-    finite = expected[np.isfinite(expected)] if expected.ndim else expected
-    scale = float(np.max(np.abs(finite), initial=0.0))
-    if np.array_equal(expected, found):
-        return
-    what = f"the squares after the change to {change}"
-    prop.require_close(what, found**2, expected**2, rtol * scale**2, case)
+    allowed = rtol, rounding(size, system, turned)
+    compare(prop, "B U, V C, V D U", quantity, (system, turned), allowed, case)

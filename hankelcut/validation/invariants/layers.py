@@ -48,7 +48,7 @@ def check_impulse_response(
     InvariantViolationError
         If a sample is off by more than :math:`50\,\epsilon \max(\kappa, \|D\|)`, with
         :math:`\kappa` the sum of the gains :math:`\|c_i\|\|b_i\|/(1 - |\lambda_i|)` of
-        the modes (dense: of the norms of the samples).
+        the modes (dense: of the norms of the samples, and :math:`\|B\|\|C\|`).
     """
     found = host_array(samples)
     count = found.shape[0]
@@ -58,7 +58,8 @@ def check_impulse_response(
         decay = -np.expm1(host_array(system.exponents).real)
         gains = np.linalg.norm(C, axis=0) * np.linalg.norm(B, axis=1) / decay
     else:
-        gains = np.linalg.norm(expected, axis=(-2, -1))
+        sizes = [np.linalg.norm(host_array(M)) for M in (system.B, system.C)]
+        gains = np.append(np.linalg.norm(expected, axis=(-2, -1)), np.prod(sizes))
     size = max(float(np.sum(gains)), float(np.linalg.norm(host_array(system.D))))
     prop = Property("check_impulse_response", "h_k = C A^k B, Orvieto et al. 2023")
     what = "the impulse response"

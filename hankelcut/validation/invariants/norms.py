@@ -1,4 +1,9 @@
-"""Properties of the H-infinity, H2 and Hankel norms."""
+"""Properties of the H-infinity, H2 and Hankel norms.
+
+Beside every relative tolerance, what rounding leaves of terms that cancel is allowed:
+100 eps times the size of the terms, which `norm_size` tells; for norms that are roots,
+it is their squares that may be off by 100 eps times the square of the size.
+"""
 
 from typing import Any, Literal, TypeAlias
 
@@ -8,7 +13,14 @@ from hankelcut.lti.norms.hinf_norm import HinfBracket, hinf_norm
 from hankelcut.lti.responses.frequency_response import frequency_response
 from hankelcut.lti.systems.state_space import StateSpace
 from hankelcut.lti.systems.time_domain import Continuous
-from hankelcut.validation.invariants._host import Matrix, gramians, spectrum
+from hankelcut.validation.invariants._host import (
+    ROUNDING,
+    Matrix,
+    energy_size,
+    gramians,
+    hankel_size,
+    spectrum,
+)
 from hankelcut.validation.invariants.violation import Property
 
 __all__ = [
@@ -19,6 +31,7 @@ __all__ = [
     "check_norm_inequality",
     "check_norm_value",
     "norm_interval",
+    "norm_size",
 ]
 
 Norm: TypeAlias = Literal["hinf", "h2", "hankel"]
@@ -42,6 +55,20 @@ def norm_interval(found: Any) -> tuple[float, float]:
     if isinstance(found, HinfBracket):
         return float(found.lower), float(found.upper)
     return float(found), float(found)
+
+
+def norm_size(system: StateSpace, norm: Norm) -> float:
+    """Return the size of the terms that add up to a norm, without the feedthrough.
+
+    Parameters
+    ----------
+    system : StateSpace
+        A stable NumPy system.
+    norm : {"hinf", "h2", "hankel"}
+        Which norm: the product of the norms of the factors Lc and Lo of both Gramians,
+        or of the H2 norm the larger one of those of C and Lc, and of B and Lo.
+    """
+    return energy_size(system) if norm == "h2" else hankel_size(system)
 
 
 def check_norm_value(
@@ -70,11 +97,12 @@ def check_norm_value(
     lower, upper = norm_interval(found)
     least, most = _reference(system, norm, rtol)
     prop = Property("check_norm_value", _SOURCES[norm])
-    slack = rtol * least if np.isfinite(least) else 0.0
+    slack = _slack(system, norm, least, rtol)
     holds = least - slack <= upper and lower <= most + slack and lower <= upper
     fact = (
         f"the {norm} norm is [{lower:.10g}, {upper:.10g}], expected "
-        f"[{least:.10g}, {most:.10g}], allowed relative difference {rtol:.0e}"
+        f"[{least:.10g}, {most:.10g}], allowed relative difference {rtol:.0e} "
+        f"(absolute {slack:.3g})"
     )
     prop.require(holds, fact, {"system": system})
 
@@ -109,7 +137,8 @@ def check_norm_grid(
         f"the gain at {grid[k]:.6g} is {gains[k]:.10g}, above the norm {upper:.10g} "
         f"(allowed relative excess {rtol:.0e})"
     )
-    prop.require(gains[k] <= upper * (1 + rtol), fact, {"system": system})
+    allowed = upper * (1 + rtol) + ROUNDING * hankel_size(system)
+    prop.require(gains[k] <= allowed, fact, {"system": system})
 
 
 def check_norm_first_order(
@@ -182,12 +211,20 @@ def check_norm_chain(
         f"need max(|D| = {gain:.10g}, Hankel norm {hankel:.10g}) <= H-infinity norm "
         f"[{lower:.10g}, {upper:.10g}] <= |D| + 2 sum = {most:.10g}"
     )
-    holds = max(gain, hankel) <= upper * (1 + rtol) and lower <= most
+    rounding = ROUNDING * hankel_size(system)
+    above = max(gain, hankel) <= upper * (1 + rtol) + rounding
+    holds = above and lower <= most + rounding
     prop.require(holds, fact, {"system": system})
 
 
 def check_norm_inequality(
-    parts: Any, combined: Any, limit: float, *, rule: str, rtol: float = 1e-6
+    parts: Any,
+    combined: Any,
+    limit: float,
+    *,
+    rule: str,
+    rtol: float = 1e-6,
+    size: float = 0.0,
 ) -> None:
     """Check that the norm of a combination of systems is within the rule's limit.
 
@@ -204,6 +241,10 @@ def check_norm_inequality(
         Which of them, for the message.
     rtol : float
         Allowed relative excess.
+    size : float
+        Size of the terms that add up to the combination, as of `norm_size`: what their
+        rounding leaves of a norm that is a root, the square root of 100 eps times it,
+        is allowed too.
 
     Raises
     ------
@@ -214,7 +255,18 @@ def check_norm_inequality(
     prop = Property("check_norm_inequality", f"{rule}, Zhou et al. 1996")
     fact = f"the norm is {lower:.10g}, allowed {limit:.10g} (relative {rtol:.0e})"
     case = {f"system_{k + 1}": part for k, part in enumerate(parts)}
-    prop.require(lower <= limit * (1 + rtol), fact, case)
+    allowed = limit * (1 + rtol) + ROUNDING**0.5 * size
+    prop.require(lower <= allowed, fact, case)
+
+
+def _slack(system: StateSpace, norm: Norm, value: float, rtol: float) -> float:
+    """Return the allowed difference from a value: a relative one, and rounding."""
+    if not np.isfinite(value):
+        return 0.0
+    size = norm_size(system, norm)
+    if norm == "hinf":
+        return rtol * value + ROUNDING * size
+    return float(np.hypot((1 + rtol) * value, ROUNDING**0.5 * size)) - value
 
 
 def _reference(system: StateSpace, norm: Norm, rtol: float) -> tuple[float, float]:

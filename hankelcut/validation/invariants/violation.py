@@ -19,7 +19,20 @@ __all__ = [
 
 
 class InvariantViolationError(HankelcutError, AssertionError):
-    """A property that must hold does not; the message rebuilds the system."""
+    """A property that must hold does not; the message rebuilds the system.
+
+    Parameters
+    ----------
+    message : str
+        What was found and expected, and the case.
+    usual_cause : str, optional
+        What is wrong with most functions that fail in this way, where it is another
+        thing than the check's own.
+    """
+
+    def __init__(self, message: str = "", usual_cause: str | None = None) -> None:
+        super().__init__(message)
+        self.usual_cause = usual_cause
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,9 @@ class Property:
         if not holds:
             raise self.violation(fact, case)
 
-    def violation(self, fact: str, case: Mapping[str, Any]) -> InvariantViolationError:
+    def violation(
+        self, fact: str, case: Mapping[str, Any], usual_cause: str | None = None
+    ) -> InvariantViolationError:
         """Return the error that says a fact.
 
         Parameters
@@ -63,10 +78,12 @@ class Property:
             What was found and expected.
         case : mapping
             As of `require`.
+        usual_cause : str, optional
+            As of `InvariantViolationError`.
         """
         lines = [f"{self.check}: {fact}", f"(property: {self.source})"]
         lines += [f"{name} = {_source(item)}" for name, item in case.items()]
-        return InvariantViolationError("\n".join(lines))
+        return InvariantViolationError("\n".join(lines), usual_cause)
 
     def require_close(
         self,
@@ -98,8 +115,8 @@ class Property:
             f"{what}: found {_shown(theirs)}, expected {_shown(ours)}: they differ by "
             f"{worst:.3g}, allowed {tolerance:.3g}"
         )
-        # Written so that NaN fails.
-        self.require(worst <= tolerance, fact, case)
+        # Written so that NaN fails, and infinity.
+        self.require(worst <= tolerance and np.isfinite(worst), fact, case)
 
 
 def constructor(system: StateSpace | DiagonalStateSpace) -> str:

@@ -15,15 +15,11 @@ from hankelcut.validation import (
 from tests.helpers import on
 
 
-def test_values_pass(xp):
+@pytest.mark.parametrize("examples", [5, pytest.param(2000, marks=pytest.mark.slow)])
+def test_values_pass(examples, xp):
     check_hankel_singular_values(
-        lambda system: hankel_singular_values(on(xp, system)), max_examples=5
+        lambda system: hankel_singular_values(on(xp, system)), max_examples=examples
     )
-
-
-@pytest.mark.slow
-def test_values_pass_many():
-    check_hankel_singular_values(hankel_singular_values, max_examples=2000)
 
 
 def by_eigenvalues(system):
@@ -78,6 +74,27 @@ def lost_adjoint(system):
     return hankel_singular_values(turned)
 
 
+def of_fresh_samples(system):
+    """Without the first sample, which a delay would have kept."""
+    first = np.linalg.norm(system.C @ system.B)
+    return hankel_singular_values(system) / (1 + first)
+
+
+def all_equal(system):
+    values = hankel_singular_values(system)
+    return np.full_like(values, values.max(initial=0.0))
+
+
+def real_part(system):
+    parts = [np.real(getattr(system, name)) for name in "ABCD"]
+    return hankel_singular_values(hc.StateSpace(*parts, system.time))
+
+
+def one_sided(system):
+    turning = np.sum(np.linalg.eigvals(system.A).imag)
+    return hankel_singular_values(system) * (2 if turning > 0.1 else 1)
+
+
 DEFECTS = [
     ("form", lambda s: hankel_singular_values(s)[::-1], "do not descend"),
     ("form", lambda s: hankel_singular_values(s)[:1], "values of shape"),
@@ -89,11 +106,15 @@ DEFECTS = [
     ("similarity", of_one_gramian, "squares after"),
     ("duality", first_input, "squares after"),
     ("unitary", first_input, "squares after"),
+    ("conjugation", one_sided, "squares after"),
+    ("frequency_shift", real_part, "squares after"),
     ("scaling", lambda s: hankel_singular_values(s) + 1e-9, "squares after"),
     ("padding", full_rank_only, "squares after"),
     ("direct_sum", distinct, "side by side"),
     ("monotonicity", per_channel, "a square grows"),
+    ("monotonicity", of_fresh_samples, "without the first sample a square grows"),
     ("perturbation", lambda s: hankel_singular_values(s) ** 2, "a value moves"),
+    ("perturbation", all_equal, "value"),
     ("bilinear", other_stein, "after the map"),
 ]
 

@@ -10,14 +10,12 @@ NORMS = {"hinf": hinf_norm, "h2": h2_norm, "hankel": hankel_norm}
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_norms_pass(norm, xp):
-    check_norm(lambda system: NORMS[norm](on(xp, system)), norm=norm, max_examples=3)
+@pytest.mark.parametrize("examples", [3, pytest.param(2000, marks=pytest.mark.slow)])
+def test_norms_pass(examples, norm, xp):
+    def in_library(system):
+        return NORMS[norm](on(xp, system))
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("norm", NORMS)
-def test_norms_pass_many(norm):
-    check_norm(NORMS[norm], norm=norm, max_examples=2000)
+    check_norm(in_library, norm=norm, max_examples=examples)
 
 
 def value(norm, system):
@@ -70,6 +68,16 @@ def minimal_only(system):
     return value("h2", system) * (1 + (np.linalg.matrix_rank(P) < system.n_states))
 
 
+def of_positive_frequencies(system):
+    grid = np.linspace(0, np.pi, 400)
+    return float(np.linalg.norm(frequency_response(system, grid), 2, (-2, -1)).max())
+
+
+def of_real_part(system):
+    parts = [np.real(getattr(system, name)) for name in "ABCD"]
+    return value("h2", hc.StateSpace(*parts, system.time))
+
+
 DEFECTS = [
     ("first_order", "hankel", lambda s: 2 * value("hankel", s)),
     ("value", "hinf", on_a_grid),
@@ -81,6 +89,8 @@ DEFECTS = [
     ("similarity", "h2", of_gramian),
     ("duality", "hinf", first_column),
     ("duality", "hankel", by_controllability),
+    ("conjugation", "hinf", of_positive_frequencies),
+    ("frequency_shift", "h2", of_real_part),
     ("unitary", "hinf", first_column),
     ("scaling", "h2", lambda s: value("h2", s) + 1e-9),
     ("padding", "h2", minimal_only),

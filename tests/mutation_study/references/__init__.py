@@ -1,0 +1,1 @@
+"""Short, plain implementations that are right, to put defects into."""
