@@ -181,7 +181,7 @@ def _train(
     chosen = folder if resume else free_folder(folder, config)
     task = load_task(recipe.task, data=data)
     try:
-        Batches(len(task.train_inputs), recipe.batch_size, seed=recipe.seed)
+        Batches(len(task.train), recipe.batch_size, seed=recipe.seed)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     with _Display() as display:
@@ -225,7 +225,8 @@ def _recipe(
     cuts: dict[str, Any],
 ) -> "Recipe":
     """Change the task's recipe by the options that were given."""
-    from hankelcut.experiments.recipe import CutPlan, recipe_for
+    from hankelcut.experiments.cut_plan import CutPlan
+    from hankelcut.experiments.recipes import recipe_for
 
     given = {name: value for name, value in cuts.items() if value is not None}
     if given and target is None:

@@ -9,22 +9,28 @@ except ImportError as error:
     raise MissingDependencyError(msg) from error
 
 from hankelcut.experiments.checkpoint import load_model, save_model
-from hankelcut.experiments.recipe import RECIPES, CutPlan, Recipe, recipe_for
+from hankelcut.experiments.cut_plan import CutPlan
+from hankelcut.experiments.recipe import Distillation, HankelPenalty, Recipe
+from hankelcut.experiments.recipes import RECIPES, recipe_for
+from hankelcut.experiments.records import Measurement, RunRecord, RunResult, Spectra
 from hankelcut.experiments.run_folder import RunFolder, free_folder
 from hankelcut.experiments.summary import LabelledRun, Summary, summarise
-from hankelcut.experiments.tasks import TASKS, Task, load_task
-from hankelcut.experiments.training import Progress, RunResult, train
-from hankelcut.experiments.training_state import Measurement, Spectra
+from hankelcut.experiments.tasks import TASKS, Examples, Task, load_task
+from hankelcut.experiments.training import Progress, train
 
 __all__ = [
     "RECIPES",
     "TASKS",
     "CutPlan",
+    "Distillation",
+    "Examples",
+    "HankelPenalty",
     "LabelledRun",
     "Measurement",
     "Progress",
     "Recipe",
     "RunFolder",
+    "RunRecord",
     "RunResult",
     "Spectra",
     "Summary",

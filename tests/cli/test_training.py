@@ -13,8 +13,10 @@ import torch
 
 from hankelcut import __version__
 from hankelcut.cli import training
+from hankelcut.experiments.cut_plan import CutPlan
 from hankelcut.experiments.demo import demo_recipe
-from hankelcut.experiments.recipe import CutPlan, Recipe, recipe_for
+from hankelcut.experiments.recipe import Recipe
+from hankelcut.experiments.recipes import recipe_for
 
 TINY = {
     "--d-model": "4",
