@@ -63,6 +63,8 @@ class CutPlan:
         lie between two.
     minimum_saving : float
         Share of a layer's states that a cut must remove to take place, in [0, 1).
+    multiple_of : int
+        Numbers of states are rounded up to a multiple of this one.
     map : {"real", "complex"}
         What is balanced: the real input-output map or the complex states (ablation).
     gramians : {"structured", "closed_form"}
@@ -70,6 +72,11 @@ class CutPlan:
         rounding may hide.
     optimizer_state : {"transport", "reset", "slice"}
         What becomes of the optimizer's moments.
+    selection : {"largest", "smallest", "random", "hinf", "energy"}
+        Which states are kept: those of the largest Hankel singular values, or as an
+        ablation others, as many of them (see `InTrainingReducer`).
+    rollback_tolerance : float, optional
+        Undo a cut that raises the loss on validation sequences by more than this share.
 
     Raises
     ------
@@ -86,9 +93,12 @@ class CutPlan:
     count: int = 4
     window: Literal["warm-up", "training"] = "warm-up"
     minimum_saving: float = 0.05
+    multiple_of: int = 1
     map: Literal["real", "complex"] = "real"
     gramians: Literal["structured", "closed_form"] = "structured"
     optimizer_state: Literal["transport", "reset", "slice"] = "transport"
+    selection: Literal["largest", "smallest", "random", "hinf", "energy"] = "largest"
+    rollback_tolerance: float | None = None
 
     def __post_init__(self) -> None:
         self.make_policy()
@@ -96,6 +106,7 @@ class CutPlan:
             ("every", self.every),
             ("until", self.until),
             ("count", self.count),
+            ("multiple_of", self.multiple_of),
         ):
             if value is not None:
                 require(value >= 1, name, value, "at least 1")
@@ -109,6 +120,10 @@ class CutPlan:
             self.minimum_saving,
             "a share in [0, 1)",
         )
+        tolerance = self.rollback_tolerance
+        if tolerance is not None:
+            valid = 0 <= tolerance < math.inf
+            require(valid, "rollback_tolerance", tolerance, "a share >= 0")
 
     def make_policy(self) -> Policy:
         """Return the policy object.

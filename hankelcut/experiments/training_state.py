@@ -295,8 +295,12 @@ def _build_reducer(
         start=schedule.start,
         until=schedule.until,
         minimum_saving=plan.minimum_saving,
+        multiple_of=plan.multiple_of,
         map=plan.map,
         gramians=plan.gramians,
         optimizer_state=plan.optimizer_state,
+        selection=plan.selection,
+        seed=recipe.seed,
         probe=probe,
+        rollback_tolerance=plan.rollback_tolerance,
     )

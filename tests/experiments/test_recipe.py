@@ -108,6 +108,8 @@ def test_values_out_of_range_are_named(name: str, value: float, message: str) ->
         ("until", 0, r"got until=0, need at least 1"),
         ("start", -1, r"got start=-1, need at least 0"),
         ("count", 0, r"got count=0, need at least 1"),
+        ("multiple_of", 0, r"got multiple_of=0, need at least 1"),
+        ("rollback_tolerance", -0.1, r"rollback_tolerance=-0.1, need a share >= 0"),
         ("minimum_saving", 1.0, r"need a share in \[0, 1\)"),
     ],
 )
