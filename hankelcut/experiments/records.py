@@ -179,7 +179,7 @@ class RunRecord:
             if record.history[-1].step != steps or len(record.losses) != steps:
                 msg = f"records of other than {steps} steps"
                 raise ValueError(msg)
-        except (OSError, ValueError, LookupError, TypeError) as error:
+        except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
             msg = (
                 f"{path}: got '{error}', need the files of a finished run; remove the "
                 "folder to run it again"

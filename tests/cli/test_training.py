@@ -127,7 +127,7 @@ def test_an_interrupted_run_can_be_resumed(
         return stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(training._Display, "begin", interrupted)
+        patch.setattr(training.TrainingDisplay, "begin", interrupted)
         assert call(*TINY_TRAIN)[0] != 0
     monkeypatch.setattr("hankelcut.experiments.report.write_report", no_report)
     code, _, err = call(*TINY_TRAIN)

@@ -6,7 +6,12 @@ from hankelcut.experiments.tasks.imdb import load_imdb_task
 from hankelcut.experiments.tasks.listops import load_listops_task
 from hankelcut.experiments.tasks.listops_generator import ListOps, generate_listops
 from hankelcut.experiments.tasks.pathfinder import load_pathfinder_task
-from hankelcut.experiments.tasks.registry import IMAGE_TASKS, TASKS, load_task
+from hankelcut.experiments.tasks.registry import (
+    IMAGE_TASKS,
+    TASKS,
+    load_task,
+    pooling_for,
+)
 from hankelcut.experiments.tasks.scifar import load_scifar_task
 from hankelcut.experiments.tasks.sequences import (
     Batch,
@@ -36,4 +41,5 @@ __all__ = [
     "load_scifar_task",
     "load_smnist_task",
     "load_task",
+    "pooling_for",
 ]

@@ -12,7 +12,7 @@ from hankelcut.experiments.tasks.scifar import load_scifar_task
 from hankelcut.experiments.tasks.smnist import load_smnist_task
 from hankelcut.experiments.tasks.task import Task
 
-__all__ = ["IMAGE_TASKS", "TASKS", "load_task"]
+__all__ = ["IMAGE_TASKS", "TASKS", "load_task", "pooling_for"]
 
 _Data = Path | str | None
 
@@ -35,6 +35,32 @@ TASKS = (*_IMAGES, *_TEXTS)
 
 IMAGE_TASKS = tuple(_IMAGES)
 """Names of those whose sequences are the pixels of images."""
+
+_IMAGE_SIDES = {"digits": 8, "smnist": 28, "scifar": 32, "pathfinder": 32}
+
+
+def pooling_for(name: str, length: int) -> int:
+    """Return the side of the squares of pixels that make sequences of a length.
+
+    Parameters
+    ----------
+    name : str
+        A task of images.
+    length : int
+        Steps of a sequence.
+
+    Raises
+    ------
+    ValueError
+        If no squares make sequences of that length.
+    """
+    side = _IMAGE_SIDES.get(name, 0)
+    lengths = {(side // k) ** 2: k for k in range(1, side + 1) if side % k == 0}
+    if length not in lengths:
+        known = ", ".join(map(str, lengths)) or "the lengths of the texts as they are"
+        msg = f"got length={length} for the task {name!r}, need one of {known}"
+        raise ValueError(msg)
+    return lengths[length]
 
 
 def load_task(
