@@ -107,6 +107,14 @@ def train(
         Literal["transport", "reset", "slice"] | None,
         typer.Option(help="What becomes of the moments. [default: transport]"),
     ] = None,
+    selection: Annotated[
+        Literal["largest", "smallest", "random", "hinf", "energy"] | None,
+        typer.Option(help="Which states are kept. [default: largest]"),
+    ] = None,
+    rollback_tolerance: Annotated[
+        float | None,
+        typer.Option(help="Undo cuts that raise the validation loss by this share."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed. [default: 0]")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimizer steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Sequences a step.")] = None,
@@ -142,6 +150,8 @@ def train(
         "map": map_,
         "gramians": gramians,
         "optimizer_state": optimizer_state,
+        "selection": selection,
+        "rollback_tolerance": rollback_tolerance,
     }
     values = {
         "seed": seed,

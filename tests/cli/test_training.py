@@ -148,6 +148,7 @@ def test_options_change_the_recipe(recipe_of: Any) -> None:
     options = """
         --policy order --value 9 --every 7 --until 21 --map complex
         --gramians closed_form --optimizer-state slice --seed 5 --steps 30
+        --selection hinf --rollback-tolerance 0.1
         --batch-size 8 --learning-rate 0.5 --d-model 3 --d-state 20
         --blocks 4 --evaluate-every 5
     """
@@ -160,6 +161,8 @@ def test_options_change_the_recipe(recipe_of: Any) -> None:
             map="complex",
             gramians="closed_form",
             optimizer_state="slice",
+            selection="hinf",
+            rollback_tolerance=0.1,
         ),
         seed=5,
         steps=30,
