@@ -98,7 +98,8 @@ def train(
     device : str
         Where to train, "cpu" or a GPU such as "cuda".
     teacher : torch.nn.Module, optional
-        Whom the model learns from, where the recipe has a distillation.
+        Whom the model learns from, on the same device, where the recipe has a
+        distillation.
     progress : callable, optional
         Takes a `Progress` every few steps.
 
