@@ -6,12 +6,15 @@ EXTRAS := torch,validation,experiments,layers,docs,dev
 BIN    := .venv/bin
 STAMP  := .venv/.installed
 
+# Folder of data sets that are not part of the project.
+DATA ?= $(or $(HANKELCUT_DATA),../shared/data)
+
 # Small matrices and two test processes: more BLAS threads only get in each other's way.
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST     := $(ONE_THREAD) $(BIN)/pytest --numprocesses 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-quick test test-all lint format types bench conformance mutation-study docs clean
+.PHONY: help demo demo-quick reproduce-smnist test test-all lint format types bench conformance mutation-study docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
@@ -31,6 +34,9 @@ demo: $(STAMP) ## train on digits: full, cut in training, direct; report in runs
 
 demo-quick: $(STAMP) ## the same in seconds, to see that everything works; in runs/demo-quick
 	$(BIN)/hankelcut demo --quick --folder runs/demo-quick
+
+reproduce-smnist: $(STAMP) ## compare all methods on sMNIST (DATA=folder); an hour on two cores
+	$(BIN)/hankelcut reproduce smnist --protocol cpu --data $(DATA) --page docs/results/smnist.md
 
 test: $(STAMP) ## run the tests, but for the slow ones
 	$(PYTEST)

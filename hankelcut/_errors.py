@@ -14,6 +14,7 @@ __all__ = [
     "ToleranceNotAttainableError",
     "UnstableSystemError",
     "UnsupportedLayerError",
+    "WorkerError",
 ]
 
 
@@ -63,6 +64,10 @@ class DataError(HankelcutError, OSError):
 
 class MissingDependencyError(HankelcutError, ImportError):
     """An optional dependency is not installed; the message names the extra."""
+
+
+class WorkerError(HankelcutError, RuntimeError):
+    """A process that ended before its work was done; what is finished stays."""
 
 
 class NumericalWarning(UserWarning):

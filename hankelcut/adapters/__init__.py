@@ -10,6 +10,7 @@ except ImportError as error:
 
 from hankelcut.adapters.checkpoint import load_reduced
 from hankelcut.adapters.cuts.settings import CutSettings
+from hankelcut.adapters.hankel_nuclear_norm import hankel_nuclear_norm
 from hankelcut.adapters.in_training import InTrainingReducer
 from hankelcut.adapters.layers.refused import RefusedKind
 from hankelcut.adapters.policies import (
@@ -69,6 +70,7 @@ __all__ = [
     "find_adapter",
     "find_layers",
     "find_refused",
+    "hankel_nuclear_norm",
     "load_reduced",
     "load_weights",
     "reduce_",

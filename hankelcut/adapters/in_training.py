@@ -17,7 +17,7 @@ from hankelcut.adapters.policies import ModelPolicy, Policy
 from hankelcut.adapters.reduction_event import ReductionEvent
 from hankelcut.adapters.registry import LayerFilter
 from hankelcut.lti import GramianMethod
-from hankelcut.reduction import StateMap
+from hankelcut.reduction import StateMap, StateSelection
 
 __all__ = ["InTrainingReducer"]
 
@@ -58,6 +58,12 @@ class InTrainingReducer:
     optimizer_state : {"transport", "reset", "slice"}
         Moments follow the change of coordinates (default), start anew, or keep their
         first entries (ablation: what others do).
+    selection : {"largest", "smallest", "random", "hinf", "energy"}
+        Keep the states of the largest Hankel singular values (default); as ablations
+        the smallest or random ones, or single states by their scores ("hinf": LAST,
+        "energy": AIRE-Prune).
+    seed : int
+        Decides random ones.
     probe : callable, optional
         Takes nothing and returns a loss; called before and after each attempt, it must
         not change the model (use `torch.no_grad()` and evaluation mode).
@@ -94,6 +100,8 @@ class InTrainingReducer:
         map: StateMap = "real",
         gramians: GramianMethod = "structured",
         optimizer_state: OptimizerStateMode = "transport",
+        selection: StateSelection = "largest",
+        seed: int = 0,
         probe: Callable[[], float] | None = None,
         rollback_tolerance: float | None = None,
         filter_fn: LayerFilter | None = None,
@@ -108,7 +116,13 @@ class InTrainingReducer:
             msg = f"got rollback_tolerance={rollback_tolerance!r} and probe={probe!r}, "
             raise ValueError(msg + "need a share >= 0 and a probe that returns a loss")
         settings = CutSettings(
-            minimum_saving, multiple_of, map, gramians, optimizer_state
+            minimum_saving,
+            multiple_of,
+            map,
+            gramians,
+            optimizer_state,
+            selection,
+            seed,
         )
         self._model = model
         self._context = CutContext(policy, optimizer, settings)

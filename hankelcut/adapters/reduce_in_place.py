@@ -20,7 +20,7 @@ from hankelcut.adapters.reduction_event import ReductionEvent
 from hankelcut.adapters.registry import LayerFilter, find_adapter
 from hankelcut.adapters.tensors import find_tensor
 from hankelcut.lti import DiagonalStateSpace, GramianMethod, StateSpace
-from hankelcut.reduction import StateMap
+from hankelcut.reduction import StateMap, StateSelection
 
 __all__ = ["extract", "reduce_", "write_back"]
 
@@ -125,6 +125,8 @@ def reduce_(
     map: StateMap = "real",
     gramians: GramianMethod = "structured",
     optimizer_state: OptimizerStateMode = "transport",
+    selection: StateSelection = "largest",
+    seed: int = 0,
 ) -> ReductionEvent:
     """Cut every supported layer of a model once, in place.
 
@@ -139,7 +141,7 @@ def reduce_(
         Its parameter groups and moments follow.
     filter_fn : callable, optional
         Called with name and layer; False leaves the layer alone.
-    minimum_saving, multiple_of, map, gramians, optimizer_state
+    minimum_saving, multiple_of, map, gramians, optimizer_state, selection, seed
         As in `InTrainingReducer`.
 
     Returns
@@ -162,6 +164,8 @@ def reduce_(
     -----
     After an error the model and the optimizer are as they were.
     """
-    settings = CutSettings(minimum_saving, multiple_of, map, gramians, optimizer_state)
+    settings = CutSettings(
+        minimum_saving, multiple_of, map, gramians, optimizer_state, selection, seed
+    )
     context = CutContext(policy, optimizer, settings)
     return cut_model(model, context, filter_fn, step=0).event

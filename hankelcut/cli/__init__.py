@@ -12,6 +12,7 @@ from hankelcut.cli.analysis import analyze
 from hankelcut.cli.comparison import compare
 from hankelcut.cli.console import print_error, print_warning
 from hankelcut.cli.reduction import reduce
+from hankelcut.cli.reproduction import listops, reproduce
 from hankelcut.cli.survey import survey
 from hankelcut.cli.training import demo, train
 from hankelcut.cli.validation import validate
@@ -38,6 +39,8 @@ for _command, _epilog in (
     (survey, None),
     (demo, None),
     (train, None),
+    (reproduce, None),
+    (listops, None),
 ):
     app.command(epilog=_epilog)(_command)
 

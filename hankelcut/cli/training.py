@@ -5,28 +5,22 @@ appears without the optional dependencies.
 """
 
 import dataclasses
-import importlib.util
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from hankelcut._errors import MissingDependencyError
 from hankelcut.cli.console import require_writable, write_json
+from hankelcut.cli.training_display import (
+    TrainingDisplay,
+    print_summaries,
+    require_experiments,
+)
 
 if TYPE_CHECKING:
     from hankelcut.experiments.recipe import Recipe
-    from hankelcut.experiments.summary import Summary
-    from hankelcut.experiments.training import Progress as TrainingProgress
 
 __all__ = ["demo", "train"]
-
-_NEEDED = ("torch", "sklearn", "safetensors")
-_EXTRAS = "hankelcut[torch,experiments]"
 
 
 def demo(
@@ -59,7 +53,7 @@ def demo(
     ] = None,
 ) -> None:
     """Train on digits at full size, cut in training, and small from the start."""
-    _require_extras()
+    require_experiments()
     import torch
 
     from hankelcut.experiments.demo import demo_config, demo_recipe, run_demo
@@ -71,9 +65,9 @@ def demo(
     if json_file is not None:
         require_writable(json_file)
     chosen = free_folder(folder, demo_config(recipe, numbers))
-    with _Display() as display:
+    with TrainingDisplay() as display:
         result = run_demo(recipe, seeds=numbers, folder=chosen, progress=display.begin)
-    _print_table(result.summaries())
+    print_summaries(result.summaries())
     print(f"report: {chosen / 'report.html'}")
     if json_file is not None:
         write_json(json_file, result.to_dict())
@@ -81,7 +75,8 @@ def demo(
 
 def train(
     task: Annotated[
-        Literal["digits", "smnist"], typer.Option(help="What to learn.")
+        Literal["digits", "smnist", "scifar", "listops", "imdb", "aan", "pathfinder"],
+        typer.Option(help="What to learn."),
     ] = "digits",
     tau: Annotated[
         float | None,
@@ -112,6 +107,14 @@ def train(
         Literal["transport", "reset", "slice"] | None,
         typer.Option(help="What becomes of the moments. [default: transport]"),
     ] = None,
+    selection: Annotated[
+        Literal["largest", "smallest", "random", "hinf", "energy"] | None,
+        typer.Option(help="Which states are kept. [default: largest]"),
+    ] = None,
+    rollback_tolerance: Annotated[
+        float | None,
+        typer.Option(help="Undo cuts that raise the validation loss by this share."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed. [default: 0]")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimizer steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Sequences a step.")] = None,
@@ -140,13 +143,15 @@ def train(
     ] = "cpu",
 ) -> None:
     """Train one model; options that are left out are those of the task's recipe."""
-    _require_extras()
+    require_experiments()
     cuts = {
         "every": every,
         "until": until,
         "map": map_,
         "gramians": gramians,
         "optimizer_state": optimizer_state,
+        "selection": selection,
+        "rollback_tolerance": rollback_tolerance,
     }
     values = {
         "seed": seed,
@@ -181,10 +186,10 @@ def _train(
     chosen = folder if resume else free_folder(folder, config)
     task = load_task(recipe.task, data=data)
     try:
-        Batches(len(task.train_inputs), recipe.batch_size, seed=recipe.seed)
+        Batches(len(task.train), recipe.batch_size, seed=recipe.seed)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    with _Display() as display:
+    with TrainingDisplay() as display:
         result = run(
             recipe,
             task,
@@ -201,7 +206,7 @@ def _train(
         title=f"Training on {recipe.task}",
         introduction=f"One run of {recipe.steps} steps, seed {recipe.seed}.",
     )
-    _print_table(summarise(runs))
+    print_summaries(summarise(runs))
     print(f"report: {chosen / 'report.html'}")
 
 
@@ -225,7 +230,8 @@ def _recipe(
     cuts: dict[str, Any],
 ) -> "Recipe":
     """Change the task's recipe by the options that were given."""
-    from hankelcut.experiments.recipe import CutPlan, recipe_for
+    from hankelcut.experiments.cut_plan import CutPlan
+    from hankelcut.experiments.recipes import recipe_for
 
     given = {name: value for name, value in cuts.items() if value is not None}
     if given and target is None:
@@ -237,92 +243,3 @@ def _recipe(
         return dataclasses.replace(recipe_for(task), cuts=plan, **changes)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-
-
-def _require_extras() -> None:
-    """Raise MissingDependencyError, naming what to install, if anything is missing."""
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        msg = f"training needs {', '.join(missing)}, not installed; run "
-        raise MissingDependencyError(f"{msg}`pip install '{_EXTRAS}'`")
-
-
-class _Display:
-    """Progress bars on a terminal, lines of text elsewhere; both on stderr."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=10),
-            TextColumn("{task.completed}/{task.total}"),
-            TextColumn("loss {task.fields[loss]}"),
-            TextColumn("acc {task.fields[accuracy]}"),
-            TextColumn("{task.fields[states]} states"),
-            TimeElapsedColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-
-    def __enter__(self) -> "_Display":
-        self._bars.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bars.stop()
-
-    def begin(self, name: str) -> "Callable[[TrainingProgress], None]":
-        """Add the bar of a run and return what moves it."""
-        bar = self._bars.add_task(name, total=None, loss="", accuracy="", states="")
-
-        def show(progress: "TrainingProgress") -> None:
-            loss, accuracy = f"{progress.loss:.3f}", "-"
-            if progress.accuracy is not None:
-                accuracy = f"{100 * progress.accuracy:.1f} %"
-            states = "+".join(str(size) for size in progress.states.values())
-            self._bars.update(
-                bar,
-                total=progress.steps,
-                completed=progress.step,
-                loss=loss,
-                accuracy=accuracy,
-                states=states,
-            )
-            if progress.event is not None:
-                for layer in filter(lambda layer: layer.is_cut, progress.event.layers):
-                    self._say(
-                        f"{name}, step {progress.step}: {layer.name} "
-                        f"{layer.states_before} → {layer.states_after} states, error "
-                        f"{layer.measured_error:.3g} (bound {layer.error_bound:.3g})"
-                    )
-            if progress.measurement is not None and not self._console.is_terminal:
-                self._say(
-                    f"{name}, step {progress.step}/{progress.steps}: loss {loss}, "
-                    f"accuracy {accuracy}, {states} states"
-                )
-
-        return show
-
-    def _say(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
-
-
-def _print_table(summaries: "Sequence[Summary]") -> None:
-    """Print the figures of every kind of run on stdout."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("model", no_wrap=True)
-    for name in ("states", "parameters", "test accuracy", "training", "speed-up"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in summaries:
-        accuracy = f"{100 * row.test_accuracy:.2f}"
-        if row.n_runs > 1:
-            accuracy += f" ± {100 * row.test_deviation:.2f}"
-        table.add_row(
-            row.label,
-            f"{round(row.states, 1):g}",
-            f"{row.parameters:,.0f}",
-            f"{accuracy} %",
-            f"{row.train_seconds:.1f} s",
-            f"{row.speedup:.2f}x",
-        )
-    Console(highlight=False).print(table)

@@ -19,19 +19,15 @@ from hankelcut._errors import (
 )
 from hankelcut.adapters import load_reduced
 from hankelcut.experiments.recipe import Recipe
+from hankelcut.experiments.records import Measurement, Spectra
 from hankelcut.experiments.tasks import Task
-from hankelcut.experiments.training_state import (
-    Measurement,
-    Spectra,
-    TrainingState,
-    build_model,
-)
+from hankelcut.experiments.training_state import TrainingState, build_model
 from hankelcut.nn import SequenceClassifier
 
 __all__ = ["load_checkpoint", "load_model", "save_checkpoint", "save_model"]
 
 # Raised when the layout of the file changes.
-_FORMAT = 1
+_FORMAT = 2
 _ENTRIES = {
     "format",
     "recipe",
@@ -42,6 +38,7 @@ _ENTRIES = {
     "step",
     "seconds",
     "losses",
+    "step_losses",
     "history",
     "spectra",
 }
@@ -73,6 +70,7 @@ def save_checkpoint(path: Path | str, state: TrainingState) -> None:
         "step": state.step,
         "seconds": state.seconds,
         "losses": state.losses,
+        "step_losses": torch.tensor(state.step_losses),
         "history": [asdict(item) for item in state.history],
         "spectra": [asdict(item) for item in state.spectra],
     }
@@ -99,7 +97,7 @@ def load_checkpoint(path: Path | str, state: TrainingState) -> None:
     CheckpointMismatchError
         If it is of another recipe or another version of the format.
     """
-    content = _read(Path(path), state.model.head.weight.device)
+    content = _read(Path(path), state.model.device)
     if content["recipe"] != state.recipe.to_dict():
         msg = (
             f"{path}: got a checkpoint of another recipe, {content['recipe']}; need "
@@ -112,12 +110,13 @@ def load_checkpoint(path: Path | str, state: TrainingState) -> None:
         state.reducer.load_state_dict(content["reducer"])
     state.step, state.seconds = content["step"], content["seconds"]
     state.losses = list(content["losses"])
+    state.step_losses = content["step_losses"].tolist()
     state.history = [Measurement(**item) for item in content["history"]]
     state.spectra = [Spectra(**item) for item in content["spectra"]]
     cpu, *cuda = (item.cpu() for item in content["random_states"])
     torch.set_rng_state(cpu)
     if cuda:
-        torch.cuda.set_rng_state(cuda[0], state.model.head.weight.device)
+        torch.cuda.set_rng_state(cuda[0], state.model.device)
 
 
 def save_model(path: Path | str, recipe: Recipe, model: SequenceClassifier) -> None:
@@ -231,7 +230,7 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
 
 def _random_states(state: TrainingState) -> list[Tensor]:
     """Of the CPU and, where the model is on one, of its GPU."""
-    device = state.model.head.weight.device
+    device = state.model.device
     states = [torch.get_rng_state()]
     if device.type == "cuda":
         states.append(torch.cuda.get_rng_state(device))

@@ -9,11 +9,13 @@ from typing import Any
 
 from hankelcut.experiments.checkpoint import save_model
 from hankelcut.experiments.recipe import Recipe
+from hankelcut.experiments.records import RunResult
 from hankelcut.experiments.report import write_report
 from hankelcut.experiments.run_folder import RunFolder
 from hankelcut.experiments.summary import LabelledRun, Summary, summarise
 from hankelcut.experiments.tasks import load_task
-from hankelcut.experiments.training import ProgressCallback, RunResult, train
+from hankelcut.experiments.training import MODEL, ProgressCallback, train
+from hankelcut.nn import SequenceClassifier
 
 __all__ = ["KINDS", "DemoResult", "demo_config", "demo_recipe", "run_demo"]
 
@@ -132,16 +134,17 @@ def run_demo(
         callback = None if progress is None else progress(name)
         return train(recipe, task, folder=run_folder.path / name, progress=callback)
 
-    runs = []
+    runs, models = [], []
     for seed in seeds:
         cut = dataclasses.replace(recipe, seed=seed)
         full = dataclasses.replace(cut, cuts=None)
         results = {"full": run("full", full), "reduced": run("reduced", cut)}
         size = round(statistics.fmean(results["reduced"].states.values()))
         results["direct"] = run("direct", dataclasses.replace(full, d_state=size))
+        models.append(results["reduced"].model)
         runs += [LabelledRun(KINDS[kind], results[kind]) for kind in KINDS]
     result = DemoResult(tuple(runs))
-    _write(run_folder, result)
+    _write(run_folder, result, models[0])
     return result
 
 
@@ -150,8 +153,8 @@ def _run_name(kind: str, recipe: Recipe) -> str:
     return f"{kind}-seed-{recipe.seed}"
 
 
-def _write(folder: RunFolder, result: DemoResult) -> None:
-    """Write the records of all runs together, the first cut model, and the report."""
+def _write(folder: RunFolder, result: DemoResult, model: SequenceClassifier) -> None:
+    """Write the records of all runs together, a cut model, and the report."""
     kinds = {label: kind for kind, label in KINDS.items()}
     names = [_run_name(kinds[run.label], run.result.recipe) for run in result.runs]
     results = [run.result for run in result.runs]
@@ -166,7 +169,7 @@ def _write(folder: RunFolder, result: DemoResult) -> None:
     )
     folder.write_json("results.json", result.to_dict())
     recipe, reduced = results[0].recipe, results[1]
-    save_model(folder.path / "model.safetensors", reduced.recipe, reduced.model)
+    save_model(folder.path / MODEL, reduced.recipe, model)
     write_report(
         folder.path / "report.html",
         result.runs,

@@ -4,86 +4,38 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from hankelcut.adapters.policies import (
-    EnergyTolerance,
-    ErrorTolerance,
-    FixedFraction,
-    Policy,
-    TargetOrder,
+from hankelcut.experiments._values import require, typed
+from hankelcut.experiments.cut_plan import CutPlan, CutSchedule
+from hankelcut.experiments.tasks.registry import IMAGE_TASKS, TASKS
+
+__all__ = ["Distillation", "HankelPenalty", "Recipe"]
+
+_COUNTS = (
+    "d_model",
+    "d_state",
+    "n_blocks",
+    "steps",
+    "batch_size",
+    "evaluate_every",
+    "pooling",
 )
-from hankelcut.experiments.tasks import TASKS
-
-__all__ = [
-    "RECIPES",
-    "CutPlan",
-    "CutSchedule",
-    "PolicyName",
-    "Recipe",
-    "recipe_for",
-]
-
-PolicyName = Literal["energy", "error", "fraction", "order"]
-
-# The schedule of Chahine et al. (ICLR 2026): four equidistant cuts in the warm-up.
-_DEFAULT_CUTS = 4
-_COUNTS = ("d_model", "d_state", "n_blocks", "steps", "batch_size", "evaluate_every")
-
-
-def _require(condition: bool, name: str, value: object, need: str) -> None:
-    """Raise ValueError with the value's name unless the condition holds."""
-    if not condition:
-        msg = f"recipe: got {name}={value!r}, need {need}"
-        raise ValueError(msg)
 
 
 @dataclass(frozen=True)
-class CutSchedule:
-    """Steps after which a cut is attempted, as `InTrainingReducer` takes them.
+class Distillation:
+    """Learning from the scores of a larger model beside the classes.
+
+    The loss is (1 - share) CE + share T^2 KL(teacher | student), both of logits over T
+    (Hinton, Vinyals & Dean, 2015).
 
     Parameters
     ----------
-    every : int
-        Distance between attempts in optimizer steps.
-    start, until : int
-        First and last step at which one may take place.
-    """
-
-    every: int
-    start: int
-    until: int
-
-
-@dataclass(frozen=True)
-class CutPlan:
-    """When and how the layers are cut in training.
-
-    Parameters
-    ----------
-    policy : {"energy", "error", "fraction", "order"}
-        What decides the orders: the discarded share of the sum of the Hankel singular
-        values, the error bound, the fraction of states removed, or the order itself.
-    value : float
-        The policy's number.
-    every : int, optional
-        Optimizer steps between attempts. By default four equidistant ones, the last of
-        them at `until`.
-    start : int
-        First step at which a cut may take place; needs `every`.
-    until : int, optional
-        Last step at which one may; by default the end of the warm-up, or of the
-        training where `every` is given.
-    minimum_saving : float
-        Share of a layer's states that a cut must remove to take place, in [0, 1).
-    map : {"real", "complex"}
-        What is balanced: the real input-output map or the complex states (ablation).
-    gramians : {"structured", "closed_form"}
-        Accurate to the last singular value, or faster with a bound that says how much
-        rounding may hide.
-    optimizer_state : {"transport", "reset", "slice"}
-        What becomes of the optimizer's moments.
+    temperature : float
+        T, dimensionless.
+    share : float
+        In (0, 1].
 
     Raises
     ------
@@ -91,51 +43,38 @@ class CutPlan:
         If a number is out of its range.
     """
 
-    policy: PolicyName = "energy"
-    value: float = 0.05
-    every: int | None = None
-    start: int = 0
-    until: int | None = None
-    minimum_saving: float = 0.05
-    map: Literal["real", "complex"] = "real"
-    gramians: Literal["structured", "closed_form"] = "structured"
-    optimizer_state: Literal["transport", "reset", "slice"] = "transport"
+    temperature: float = 2.0
+    share: float = 0.5
 
     def __post_init__(self) -> None:
-        self.make_policy()
-        for name, value in (("every", self.every), ("until", self.until)):
-            if value is not None:
-                _require(value >= 1, name, value, "at least 1")
-        _require(self.start >= 0, "start", self.start, "at least 0")
-        if self.every is None:
-            _require(self.start == 0, "start", self.start, "0 where `every` is not set")
-        if self.until is not None:
-            need = f"at most until={self.until}"
-            _require(self.start <= self.until, "start", self.start, need)
-        _require(
-            0 <= self.minimum_saving < 1,
-            "minimum_saving",
-            self.minimum_saving,
-            "a share in [0, 1)",
-        )
+        hot = 0 < self.temperature < math.inf
+        require(hot, "temperature", self.temperature, "a number > 0")
+        require(0 < self.share <= 1, "share", self.share, "a share in (0, 1]")
 
-    def make_policy(self) -> Policy:
-        """Return the policy object.
 
-        Raises
-        ------
-        ValueError
-            If the policy does not take the number.
-        """
-        if self.policy == "energy":
-            return EnergyTolerance(self.value)
-        if self.policy == "error":
-            return ErrorTolerance(self.value)
-        if self.policy == "fraction":
-            return FixedFraction(self.value)
-        whole = math.isfinite(self.value) and self.value == int(self.value)
-        _require(whole, "value", self.value, "a whole number for the policy 'order'")
-        return TargetOrder(int(self.value))
+@dataclass(frozen=True)
+class HankelPenalty:
+    """Hankel nuclear norm of every layer in the loss: see `hankel_nuclear_norm`.
+
+    Parameters
+    ----------
+    weight : float
+        Weight of the sum of the norms, beside the cross-entropy.
+    every : int
+        The penalty acts in every so many steps, with so many times the weight.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    """
+
+    weight: float
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        require(0 < self.weight < math.inf, "weight", self.weight, "a number > 0")
+        require(self.every >= 1, "every", self.every, "at least 1")
 
 
 @dataclass(frozen=True)
@@ -145,7 +84,10 @@ class Recipe:
     Parameters
     ----------
     task : str
-        Name of the task, a key of `hankelcut.experiments.tasks.TASKS`.
+        Name of the task, one of `hankelcut.experiments.tasks.TASKS`.
+    pooling : int
+        For images: side of the squares of pixels that are averaged, for shorter
+        sequences.
     d_model, d_state, n_blocks : int
         Channels, states per layer at the beginning, and blocks of the classifier.
     dropout : float
@@ -155,20 +97,33 @@ class Recipe:
     steps, batch_size : int
         Optimizer steps, and sequences in each.
     learning_rate : float
-        Largest rate of AdamW, reached at the end of the warm-up.
+        Largest rate of AdamW.
+    rate_schedule : {"warmup_cosine", "constant"}
+        A linear rise in the warm-up and half a cosine down to nearly 0, or one rate.
     state_rate_factor : float
-        Rate of the poles, B and C of the recurrent layers relative to the others.
+        Rate of the state parameters of the recurrent layers relative to the others.
+    slow_output : bool
+        Whether C is one of them, as the poles, gamma and B are.
     weight_decay : float
-        Decoupled weight decay; none on nu, theta and gamma.
+        Decoupled weight decay; none on the poles and gamma.
+    decay_state : bool
+        Whether it acts on B and on a slow C.
     warmup_share : float
-        Share of the steps in which the rate rises linearly, before its cosine decay.
+        Share of the steps that is the warm-up, in which cuts are by default.
     cuts : CutPlan, optional
         How the layers are cut in training; None leaves them at full size.
+    distillation : Distillation, optional
+        Learning from a teacher, which `train` takes.
+    penalty : HankelPenalty, optional
+        Regularisation of the layers' Hankel singular values.
     seed : int
         Of initialisation, batches and dropout. The split of the data is the task's.
     evaluate_every : int
         Steps between evaluations on the validation part, which are also the points
         from which an interrupted run can be resumed.
+    monitored : int, optional
+        How many of the validation sequences these evaluations look at; all by default,
+        as at the end.
 
     Raises
     ------
@@ -177,6 +132,7 @@ class Recipe:
     """
 
     task: str = "digits"
+    pooling: int = 1
     d_model: int = 32
     d_state: int = 256
     n_blocks: int = 2
@@ -187,40 +143,51 @@ class Recipe:
     steps: int = 600
     batch_size: int = 50
     learning_rate: float = 8e-3
+    rate_schedule: Literal["warmup_cosine", "constant"] = "warmup_cosine"
     state_rate_factor: float = 0.5
+    slow_output: bool = True
     weight_decay: float = 0.05
+    decay_state: bool = True
     warmup_share: float = 0.1
     cuts: CutPlan | None = field(default_factory=CutPlan)
+    distillation: Distillation | None = None
+    penalty: HankelPenalty | None = None
     seed: int = 0
     evaluate_every: int = 100
+    monitored: int | None = None
 
     def __post_init__(self) -> None:
         tasks = ", ".join(sorted(TASKS))
-        _require(self.task in TASKS, "task", self.task, f"one of {tasks}")
+        require(self.task in TASKS, "task", self.task, f"one of {tasks}")
         for name in _COUNTS:
             value = getattr(self, name)
-            _require(value >= 1, name, value, "at least 1")
+            require(value >= 1, name, value, "at least 1")
+        if self.monitored is not None:
+            require(self.monitored >= 1, "monitored", self.monitored, "at least 1")
+        can_be_pooled = self.pooling == 1 or self.task in IMAGE_TASKS
+        require(can_be_pooled, "pooling", self.pooling, f"1 for {self.task}: no images")
         for name in ("learning_rate", "state_rate_factor"):
             value = getattr(self, name)
-            _require(0 < value < math.inf, name, value, "a number > 0")
-        _require(0 <= self.dropout < 1, "dropout", self.dropout, "a share in [0, 1)")
-        _require(
+            require(0 < value < math.inf, name, value, "a number > 0")
+        require(0 <= self.dropout < 1, "dropout", self.dropout, "a share in [0, 1)")
+        require(
             0 <= self.r_min < self.r_max <= 1,
             "r_min, r_max",
             (self.r_min, self.r_max),
             "0 <= r_min < r_max <= 1",
         )
-        _require(
+        require(
             0 < self.max_phase <= 2 * math.pi,
             "max_phase",
             self.max_phase,
             "radians in (0, 2 pi]",
         )
         decay = self.weight_decay
-        _require(0 <= decay < math.inf, "weight_decay", decay, "a number >= 0")
+        require(0 <= decay < math.inf, "weight_decay", decay, "a number >= 0")
         share = self.warmup_share
-        _require(0 <= share < 1, "warmup_share", share, "a share in [0, 1)")
-        _require(self.seed >= 0, "seed", self.seed, "at least 0")
+        require(0 <= share < 1, "warmup_share", share, "a share in [0, 1)")
+        require(self.seed >= 0, "seed", self.seed, "at least 0")
+        self.cut_schedule()
 
     @property
     def warmup_steps(self) -> int:
@@ -238,8 +205,10 @@ class Recipe:
         Returns
         -------
         float
-            In (0, 1]: a linear rise, then half a cosine down to nearly 0.
+            In (0, 1].
         """
+        if self.rate_schedule == "constant":
+            return 1.0
         if step <= self.warmup_steps:
             return step / self.warmup_steps
         share = (step - self.warmup_steps) / (self.steps + 1 - self.warmup_steps)
@@ -249,12 +218,7 @@ class Recipe:
         """Return the steps after which cuts are attempted; None without cuts."""
         if self.cuts is None:
             return None
-        if self.cuts.every is not None:
-            until = self.cuts.until or self.steps
-            return CutSchedule(self.cuts.every, self.cuts.start, until)
-        until = self.cuts.until or max(1, self.warmup_steps)
-        every = max(1, until // _DEFAULT_CUTS)
-        return CutSchedule(every, max(1, until - (_DEFAULT_CUTS - 1) * every), until)
+        return self.cuts.schedule(self.steps, self.warmup_steps)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe in plain values that JSON can hold."""
@@ -269,71 +233,4 @@ class Recipe:
         ValueError
             If a name is unknown, or a value is of another type or out of its range.
         """
-        values = dict(values)
-        cuts = values.get("cuts")
-        if isinstance(cuts, Mapping):
-            values["cuts"] = CutPlan(**_typed(CutPlan, cuts))
-        return cls(**_typed(cls, values))
-
-
-RECIPES = MappingProxyType(
-    {
-        "digits": Recipe(),
-        # The hyper-parameters of Chahine et al. (ICLR 2026), table of appendix A.
-        "smnist": Recipe(
-            task="smnist",
-            d_model=8,
-            n_blocks=1,
-            steps=200_000,
-            learning_rate=4e-4,
-            state_rate_factor=1.0,
-            cuts=CutPlan(value=0.02),
-            evaluate_every=2_000,
-        ),
-    }
-)
-"""The recipe of each task, to be changed with `dataclasses.replace`."""
-
-
-def recipe_for(task: str) -> Recipe:
-    """Return the default recipe of a task.
-
-    Parameters
-    ----------
-    task : str
-        A key of `RECIPES`.
-
-    Returns
-    -------
-    Recipe
-        The recipe, with cuts.
-
-    Raises
-    ------
-    ValueError
-        If there is no task of that name.
-    """
-    _require(task in RECIPES, "task", task, f"one of {', '.join(sorted(RECIPES))}")
-    return RECIPES[task]
-
-
-def _typed(
-    owner: type[Recipe] | type[CutPlan], values: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Values as JSON gives them in the fields' types; ValueError for misfits."""
-    fields = {item.name: item.type for item in dataclasses.fields(owner)}
-    typed = {}
-    for name, value in values.items():
-        _require(name in fields, "the field", name, f"one of {', '.join(fields)}")
-        kind = fields[name]
-        choices = get_args(kind) if get_args(kind) else (kind,)
-        if float in choices and type(value) is int:
-            value = float(value)
-        need = " or ".join(
-            choice.__name__ if isinstance(choice, type) else repr(choice)
-            for choice in choices
-        )
-        # By type and not by isinstance: a truth is no whole number.
-        _require(value in choices or type(value) in choices, name, value, need)
-        typed[name] = value
-    return typed
+        return cls(**typed(cls, values))

@@ -7,9 +7,9 @@ from typing import Any
 
 from hankelcut import plotting
 from hankelcut.adapters import LayerCut, ReductionEvent
+from hankelcut.experiments.records import RunRecord
 from hankelcut.experiments.run_folder import environment
 from hankelcut.experiments.summary import LabelledRun, summarise
-from hankelcut.experiments.training import RunResult
 from hankelcut.reports.page import Picture, embed, write_page
 
 __all__ = ["write_report"]
@@ -143,7 +143,7 @@ def _sizes(runs: Sequence[LabelledRun], seed: int) -> Iterable[plotting.StateSiz
             yield plotting.StateSizes(run.label, steps, states)
 
 
-def _spectra(result: RunResult) -> dict[str, dict[int, Sequence[float]]]:
+def _spectra(result: RunRecord) -> dict[str, dict[int, Sequence[float]]]:
     """Values by layer and step; at cuts, those right before."""
     spectra: dict[str, dict[int, Sequence[float]]] = {}
     for item in result.spectra:
@@ -164,7 +164,7 @@ def _cut_rows(runs: Sequence[LabelledRun]) -> Iterable[_CutRow]:
                 yield _CutRow(label, event, layer)
 
 
-def _cuts(result: RunResult) -> list[ReductionEvent]:
+def _cuts(result: RunRecord) -> list[ReductionEvent]:
     """Return the attempts in which a layer was cut."""
     return [event for event in result.events if event.is_cut]
 

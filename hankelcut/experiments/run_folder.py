@@ -21,6 +21,7 @@ _FILES = (
     "metrics.jsonl",
     "spectra.jsonl",
     "reductions.jsonl",
+    "losses.npy",
     "results.json",
     "model.safetensors",
     "checkpoint.pt",
@@ -118,14 +119,47 @@ class RunFolder:
             raise CheckpointMismatchError(msg)
         return folder
 
+    @classmethod
+    def enter(cls, path: Path | str, config: Mapping[str, Any]) -> "RunFolder":
+        """Take up a folder of this configuration, or make it ready as `create` does.
+
+        Parameters
+        ----------
+        path : path
+            The folder.
+        config : mapping
+            What decides the run.
+
+        Returns
+        -------
+        RunFolder
+            The folder; what is in it stays.
+
+        Raises
+        ------
+        CheckpointMismatchError
+            If the folder holds a run of another configuration.
+        DataError
+            If the folder cannot be read or made.
+        """
+        known = (Path(path) / _CONFIG).is_file()
+        return cls.open(path, config) if known else cls.create(path, config)
+
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write one JSON object to a file, replacing the file as a whole."""
-        self._write(name, json.dumps(value, indent=2, allow_nan=False) + "\n")
+        text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+        self.write_bytes(name, text.encode())
 
     def write_records(self, name: str, records: Iterable[Mapping[str, Any]]) -> None:
         """Write one JSON object per line to a file, replacing the file as a whole."""
         lines = (json.dumps(record, allow_nan=False) + "\n" for record in records)
-        self._write(name, "".join(lines))
+        self.write_bytes(name, "".join(lines).encode())
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write bytes to a file, replacing the file as a whole."""
+        partial = self.path / f"{name}.partial"
+        partial.write_bytes(content)
+        os.replace(partial, self.path / name)
 
     def _clear(self) -> None:
         """Remove what runs write, here and in sub-folders that hold a run."""
@@ -133,11 +167,6 @@ class RunFolder:
             RunFolder(config.parent)._clear()
         for name in _FILES:
             (self.path / name).unlink(missing_ok=True)
-
-    def _write(self, name: str, text: str) -> None:
-        partial = self.path / f"{name}.partial"
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, self.path / name)
 
     def _difference(self, config: Mapping[str, Any]) -> str:
         """Name what the folder holds that this configuration must not replace."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hankelcut.experiments.training import RunResult
+from hankelcut.experiments.records import RunRecord
 
 __all__ = ["LabelledRun", "Summary", "summarise"]
 
@@ -18,12 +18,12 @@ class LabelledRun:
     ----------
     label : str
         Kind of run; runs of one label differ in their seeds.
-    result : RunResult
+    result : RunRecord
         What the run gave.
     """
 
     label: str
-    result: RunResult
+    result: RunRecord
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def summarise(runs: Sequence[LabelledRun]) -> list[Summary]:
     list of Summary
         One per label, in the order of their first appearance.
     """
-    results: dict[str, list[RunResult]] = {}
+    results: dict[str, list[RunRecord]] = {}
     for run in runs:
         results.setdefault(run.label, []).append(run.result)
     seconds = {
@@ -97,7 +97,7 @@ def summarise(runs: Sequence[LabelledRun]) -> list[Summary]:
     ]
 
 
-def _summary(label: str, group: Sequence[RunResult], speedup: float) -> Summary:
+def _summary(label: str, group: Sequence[RunRecord], speedup: float) -> Summary:
     accuracies = [item.test_accuracy for item in group]
     return Summary(
         label=label,

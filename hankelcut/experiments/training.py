@@ -1,15 +1,14 @@
 """Run a recipe: train, cut, measure, leave everything in a folder."""
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
-from torch.nn import functional
+from torch import nn
 
 from hankelcut._errors import CheckpointMismatchError, ConvergenceError
 from hankelcut.adapters import ReductionEvent, state_sizes
@@ -18,26 +17,25 @@ from hankelcut.experiments.checkpoint import (
     save_checkpoint,
     save_model,
 )
+from hankelcut.experiments.objective import Objective
 from hankelcut.experiments.recipe import Recipe
+from hankelcut.experiments.records import Measurement, RunResult, Spectra, lines_of
 from hankelcut.experiments.run_folder import RunFolder
 from hankelcut.experiments.tasks import Task
 from hankelcut.experiments.training_state import (
     Batches,
-    Measurement,
-    Spectra,
     TrainingState,
     accuracy,
     hankel_spectra,
 )
-from hankelcut.nn import SequenceClassifier
 
-__all__ = ["Progress", "ProgressCallback", "RunResult", "train"]
+__all__ = ["CHECKPOINT", "MODEL", "Progress", "ProgressCallback", "train"]
 
 # Steps between calls of the progress callback: each reads the loss off the device.
 _REPORT_EVERY = 5
 
-_CHECKPOINT = "checkpoint.pt"
-_MODEL = "model.safetensors"
+CHECKPOINT, MODEL = "checkpoint.pt", "model.safetensors"
+"""Names of the files of an unfinished run, and of the model of a finished one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,62 +71,6 @@ ProgressCallback = Callable[[Progress], None]
 """Called every few steps, after every cut and after every evaluation."""
 
 
-@dataclass(frozen=True, eq=False)
-class RunResult:
-    """What a finished run gave.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What was run.
-    states : dict of str to int
-        Stored states of each layer at the end.
-    parameters : int
-        Number of scalars in the model's parameters at the end.
-    test_accuracy, validation_accuracy : float
-        Of the model after the last step, in [0, 1]. No step is selected, and the test
-        part is looked at once.
-    train_seconds : float
-        Wall-clock time of the training steps, cuts included; without evaluations and
-        files.
-    history : tuple of Measurement
-        Loss and validation accuracy over training.
-    spectra : tuple of Spectra
-        Hankel singular values over training.
-    events : tuple of ReductionEvent
-        Every attempted cut.
-    model : SequenceClassifier
-        The trained model, in evaluation mode.
-    """
-
-    recipe: Recipe
-    states: dict[str, int]
-    parameters: int
-    test_accuracy: float
-    validation_accuracy: float
-    train_seconds: float
-    history: tuple[Measurement, ...]
-    spectra: tuple[Spectra, ...]
-    events: tuple[ReductionEvent, ...]
-    model: SequenceClassifier
-
-    @property
-    def total_states(self) -> int:
-        """Stored states of all layers together."""
-        return sum(self.states.values())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures of the run in plain values."""
-        return {
-            "states": self.total_states,
-            "parameters": self.parameters,
-            "test_accuracy": self.test_accuracy,
-            "validation_accuracy": self.validation_accuracy,
-            "train_seconds": self.train_seconds,
-            "states_by_layer": self.states,
-        }
-
-
 def train(
     recipe: Recipe,
     task: Task,
@@ -136,6 +78,7 @@ def train(
     folder: Path | str | None = None,
     resume: bool = False,
     device: str = "cpu",
+    teacher: nn.Module | None = None,
     progress: ProgressCallback | None = None,
 ) -> RunResult:
     """Run a recipe from its beginning, or from where it was interrupted.
@@ -154,6 +97,9 @@ def train(
         Go on from the checkpoint in the folder.
     device : str
         Where to train, "cpu" or a GPU such as "cuda".
+    teacher : torch.nn.Module, optional
+        Whom the model learns from, on the same device, where the recipe has a
+        distillation.
     progress : callable, optional
         Takes a `Progress` every few steps.
 
@@ -165,8 +111,8 @@ def train(
     Raises
     ------
     ValueError
-        If the recipe is of another task or does not fit it, or `resume` is given
-        without a folder.
+        If the recipe is of another task or does not fit it, `resume` is given without a
+        folder, or a teacher without a distillation.
     CheckpointMismatchError
         If the folder holds a run of another configuration, or an unfinished run of
         this one that is not to be resumed.
@@ -185,23 +131,26 @@ def train(
     if recipe.task != task.name:
         msg = f"got a recipe for {recipe.task!r} and the task {task.name!r}"
         raise ValueError(msg)
-    batches = Batches(len(task.train_inputs), recipe.batch_size, seed=recipe.seed)
-    task = _on_device(task, device)
+    batches = Batches(len(task.train), recipe.batch_size, seed=recipe.seed)
+    task = task.to(device)
     run_folder = _prepare_folder(recipe, folder, resume=resume)
-    gpus = [task.train_inputs.device] if task.train_inputs.is_cuda else []
+    gpus = [task.train.device] if task.train.device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus):
         torch.manual_seed(recipe.seed)
         state = TrainingState.begin(recipe, task)
+        begun = time.perf_counter()
+        objective = Objective(recipe, task.train, teacher)
         if resume and run_folder is not None:
-            load_checkpoint(run_folder.path / _CHECKPOINT, state)
+            load_checkpoint(run_folder.path / CHECKPOINT, state)
         else:
+            state.seconds = time.perf_counter() - begun
             state.spectra.append(Spectra(0, hankel_spectra(state.model)))
-        _Trainer(state, task, batches, run_folder, progress).run()
+        _Trainer(state, task, batches, objective, run_folder, progress).run()
     result = _result(state, task)
     if run_folder is not None:
-        run_folder.write_json("results.json", result.to_dict())
-        save_model(run_folder.path / _MODEL, recipe, result.model)
-        (run_folder.path / _CHECKPOINT).unlink(missing_ok=True)
+        save_model(run_folder.path / MODEL, recipe, result.model)
+        result.write(run_folder)
+        (run_folder.path / CHECKPOINT).unlink(missing_ok=True)
     return result
 
 
@@ -213,10 +162,15 @@ class _Trainer:
         state: TrainingState,
         task: Task,
         batches: Batches,
+        objective: Objective,
         folder: RunFolder | None,
         progress: ProgressCallback | None,
     ) -> None:
-        self._state, self._task, self._batches = state, task, batches
+        self._state, self._batches, self._objective = state, batches, objective
+        monitored = state.recipe.monitored
+        self._monitored = task.validation
+        if monitored is not None:
+            self._monitored = task.validation.first(monitored)
         self._folder, self._progress = folder, progress
 
     def run(self) -> None:
@@ -237,19 +191,18 @@ class _Trainer:
 
     def _timed_step(self) -> ReductionEvent | None:
         """One optimizer step and, where scheduled, a cut."""
-        state, task = self._state, self._task
+        state = self._state
         begun = time.perf_counter()
         state.step += 1
         factor = state.recipe.rate_factor(state.step)
         for group in state.optimizer.param_groups:
             group["lr"] = factor * group["initial_lr"]
-        chosen = self._batches.indices(state.step).to(task.train_inputs.device)
-        scores = state.model(task.train_inputs[chosen])
-        loss = functional.cross_entropy(scores, task.train_targets[chosen])
-        loss.backward()  # type: ignore[no-untyped-call]
+        chosen = self._batches.indices(state.step)
+        objective, loss = self._objective(state.model, chosen, state.step)
+        objective.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
         state.optimizer.zero_grad()
-        state.losses.append(loss.detach())
+        state.losses.append(loss)
         event = None if state.reducer is None else state.reducer.step()
         if loss.is_cuda:
             torch.cuda.synchronize(loss.device)
@@ -269,16 +222,16 @@ class _Trainer:
 
     def _measure(self) -> Measurement:
         """Evaluate on the validation part and record it."""
-        state, task = self._state, self._task
+        state = self._state
+        losses = torch.stack(state.losses)
         measurement = Measurement(
             step=state.step,
-            loss=torch.stack(state.losses).double().mean().item(),
-            accuracy=accuracy(
-                state.model, task.validation_inputs, task.validation_targets
-            ),
+            loss=losses.double().mean().item(),
+            accuracy=accuracy(state.model, self._monitored),
             states=state_sizes(state.model),
             seconds=state.seconds,
         )
+        state.step_losses += losses.tolist()
         state.losses.clear()
         state.history.append(measurement)
         state.spectra.append(Spectra(state.step, hankel_spectra(state.model)))
@@ -288,9 +241,11 @@ class _Trainer:
         """Bring the folder's records and checkpoint up to date."""
         if self._folder is None:
             return
-        for name, records in self._state.records().items():
-            self._folder.write_records(name, records)
-        save_checkpoint(self._folder.path / _CHECKPOINT, self._state)
+        state = self._state
+        lines = lines_of(state.history, state.spectra, state.events)
+        for name, items in lines.items():
+            self._folder.write_records(name, items)
+        save_checkpoint(self._folder.path / CHECKPOINT, self._state)
 
     def _describe(
         self,
@@ -322,23 +277,13 @@ def _prepare_folder(
     config = {"recipe": recipe.to_dict()}
     if resume:
         return RunFolder.open(folder, config)
-    if (Path(folder) / _CHECKPOINT).exists():
+    if (Path(folder) / CHECKPOINT).exists():
         msg = (
             f"got the folder {folder}, which holds an unfinished run; resume it, or "
-            f"remove its {_CHECKPOINT} to begin anew"
+            f"remove its {CHECKPOINT} to begin anew"
         )
         raise CheckpointMismatchError(msg)
     return RunFolder.create(folder, config)
-
-
-def _on_device(task: Task, device: str) -> Task:
-    """Copy the task with its data on a device."""
-    tensors = {
-        field.name: getattr(task, field.name).to(device)
-        for field in dataclasses.fields(task)
-        if isinstance(getattr(task, field.name), torch.Tensor)
-    }
-    return dataclasses.replace(task, **tensors)
 
 
 def _result(state: TrainingState, task: Task) -> RunResult:
@@ -348,11 +293,16 @@ def _result(state: TrainingState, task: Task) -> RunResult:
         recipe=state.recipe,
         states=state_sizes(model),
         parameters=sum(item.numel() for item in model.parameters()),
-        test_accuracy=accuracy(model, task.test_inputs, task.test_targets),
-        validation_accuracy=state.history[-1].accuracy,
+        test_accuracy=accuracy(model, task.test),
+        validation_accuracy=(
+            state.history[-1].accuracy
+            if state.recipe.monitored is None
+            else accuracy(model, task.validation)
+        ),
         train_seconds=state.seconds,
         history=tuple(state.history),
         spectra=tuple(state.spectra),
         events=tuple(state.events),
+        losses=np.array(state.step_losses, dtype=np.float32),
         model=model.eval(),
     )

@@ -1,8 +1,6 @@
 """What a run consists of at any step: model, optimizer, reducer, batches, records."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,19 +16,19 @@ from hankelcut.adapters import (
     find_layers,
 )
 from hankelcut.experiments.recipe import Recipe
-from hankelcut.experiments.tasks import Task
+from hankelcut.experiments.records import Measurement, Spectra
+from hankelcut.experiments.tasks import Examples, Task
 from hankelcut.lti import hankel_singular_values
 from hankelcut.nn import SequenceClassifier
 
 __all__ = [
     "Batches",
-    "Measurement",
-    "Spectra",
     "TrainingState",
     "accuracy",
     "build_model",
     "build_optimizer",
     "hankel_spectra",
+    "scores_of",
 ]
 
 # Sequences per forward pass of an evaluation: bounds its memory.
@@ -39,48 +37,8 @@ _EVALUATION_BATCH = 128
 _PROBE_SEQUENCES = 128
 
 _POLE_PARAMETERS = {"nu_log", "theta_log", "gamma_log"}
-_MAP_PARAMETERS = {"B_re", "B_im", "C_re", "C_im"}
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One line of ``metrics.jsonl``.
-
-    Parameters
-    ----------
-    step : int
-        Optimizer steps done.
-    loss : float
-        Mean cross-entropy of the training batches since the measurement before.
-    accuracy : float
-        Share of the validation part classified correctly.
-    states : dict of str to int
-        Stored states of each layer.
-    seconds : float
-        Training time so far, cuts included and evaluations not.
-    """
-
-    step: int
-    loss: float
-    accuracy: float
-    states: dict[str, int]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Spectra:
-    """One line of ``spectra.jsonl``.
-
-    Parameters
-    ----------
-    step : int
-        Optimizer steps done.
-    layers : dict of str to list of float
-        Hankel singular values of each layer, descending.
-    """
-
-    step: int
-    layers: dict[str, list[float]]
+_INPUT_PARAMETERS = {"B_re", "B_im"}
+_OUTPUT_PARAMETERS = {"C_re", "C_im"}
 
 
 class Batches:
@@ -143,6 +101,8 @@ class TrainingState:
         Training time so far.
     losses : list of 0-dimensional tensors
         Losses of the batches since the last measurement.
+    step_losses : list of float
+        Losses of all batches before it.
     history, spectra : list
         The measurements so far.
     """
@@ -154,13 +114,14 @@ class TrainingState:
     step: int = 0
     seconds: float = 0.0
     losses: list[Tensor] = field(default_factory=list)
+    step_losses: list[float] = field(default_factory=list)
     history: list[Measurement] = field(default_factory=list)
     spectra: list[Spectra] = field(default_factory=list)
 
     @classmethod
     def begin(cls, recipe: Recipe, task: Task) -> "TrainingState":
         """Build the state before the first step, on the device of the task's data."""
-        model = build_model(recipe, task).to(task.train_inputs.device)
+        model = build_model(recipe, task).to(task.train.device)
         optimizer = build_optimizer(recipe, model)
         reducer = _build_reducer(recipe, task, model, optimizer)
         return cls(recipe, model, optimizer, reducer)
@@ -169,14 +130,6 @@ class TrainingState:
     def events(self) -> list[ReductionEvent]:
         """The cuts attempted so far."""
         return [] if self.reducer is None else self.reducer.events
-
-    def records(self) -> Mapping[str, list[dict[str, Any]]]:
-        """Return the lines of the run folder's files, by file name."""
-        return {
-            "metrics.jsonl": [asdict(item) for item in self.history],
-            "spectra.jsonl": [asdict(item) for item in self.spectra],
-            "reductions.jsonl": [event.to_dict() for event in self.events],
-        }
 
 
 def build_model(recipe: Recipe, task: Task) -> SequenceClassifier:
@@ -187,7 +140,7 @@ def build_model(recipe: Recipe, task: Task) -> SequenceClassifier:
     recipe : Recipe
         Sizes and ranges.
     task : Task
-        Channels and classes.
+        Inputs and classes.
 
     Returns
     -------
@@ -200,6 +153,8 @@ def build_model(recipe: Recipe, task: Task) -> SequenceClassifier:
         d_model=recipe.d_model,
         d_state=recipe.d_state,
         n_blocks=recipe.n_blocks,
+        inputs=task.inputs,
+        n_documents=task.n_documents,
         dropout=recipe.dropout,
         r_min=recipe.r_min,
         r_max=recipe.r_max,
@@ -220,9 +175,10 @@ def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.AdamW:
     Returns
     -------
     torch.optim.AdamW
-        With three groups: poles (no weight decay), B and C, all else. Each keeps its
-        largest rate as ``initial_lr``.
+        With three groups: poles and gamma (no weight decay), B and a slow C, all else.
+        Each keeps its largest rate as ``initial_lr``.
     """
+    slow = _INPUT_PARAMETERS | (_OUTPUT_PARAMETERS if recipe.slow_output else set())
     poles, maps = (
         [
             parameter
@@ -230,13 +186,17 @@ def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.AdamW:
             for name, parameter in layer.named_parameters(recurse=False)
             if name in names
         ]
-        for names in (_POLE_PARAMETERS, _MAP_PARAMETERS)
+        for names in (_POLE_PARAMETERS, slow)
     )
     taken = {id(parameter) for parameter in (*poles, *maps)}
     rest = [item for item in model.parameters() if id(item) not in taken]
-    state_rate = recipe.learning_rate * recipe.state_rate_factor
-    groups = [(poles, state_rate, 0.0), (maps, state_rate, recipe.weight_decay)]
-    groups.append((rest, recipe.learning_rate, recipe.weight_decay))
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    state_rate = rate * recipe.state_rate_factor
+    groups = [
+        (poles, state_rate, 0.0),
+        (maps, state_rate, decay if recipe.decay_state else 0.0),
+        (rest, rate, decay),
+    ]
     return torch.optim.AdamW(
         [
             {"params": group, "lr": rate, "initial_lr": rate, "weight_decay": decay}
@@ -245,29 +205,23 @@ def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.AdamW:
     )
 
 
-def accuracy(
-    model: nn.Module,
-    inputs: Float[Tensor, "n length channels"],
-    targets: Int[Tensor, " n"],
-) -> float:
-    """Share of sequences that a model classifies correctly.
+def accuracy(model: nn.Module, examples: Examples) -> float:
+    """Share of examples that a model classifies correctly.
 
     Parameters
     ----------
     model : torch.nn.Module
         A classifier; it is evaluated in evaluation mode and left in training mode.
-    inputs : (n, length, channels) tensor
-        Sequences.
-    targets : (n,) tensor
-        Their classes.
+    examples : Examples
+        Sequences and their classes.
 
     Returns
     -------
     float
         In [0, 1].
     """
-    scores = _scores(model, inputs)
-    return (scores.argmax(-1) == targets).double().mean().item()
+    scores = scores_of(model, examples)
+    return (scores.argmax(-1) == examples.targets).double().mean().item()
 
 
 def hankel_spectra(model: nn.Module) -> dict[str, list[float]]:
@@ -294,16 +248,30 @@ def hankel_spectra(model: nn.Module) -> dict[str, list[float]]:
     return spectra
 
 
-def _scores(
-    model: nn.Module, inputs: Float[Tensor, "n length channels"]
-) -> Float[Tensor, "n classes"]:
-    """Logits in evaluation mode, batch by batch."""
+def scores_of(model: nn.Module, examples: Examples) -> Float[Tensor, "n classes"]:
+    """Logits of all examples in evaluation mode, batch by batch.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A classifier; left in training mode.
+    examples : Examples
+        The examples.
+
+    Returns
+    -------
+    (n, n_classes) tensor
+        The logits.
+    """
     model.eval()
-    parts = torch.split(inputs, _EVALUATION_BATCH)
+    parts = torch.split(torch.arange(len(examples)), _EVALUATION_BATCH)
+    scores = []
     with torch.no_grad():
-        scores = torch.cat([model(part) for part in parts])
+        for part in parts:
+            batch, _ = examples.batch(part)
+            scores.append(model(batch.inputs, batch.lengths))
     model.train()
-    return scores
+    return torch.cat(scores)
 
 
 def _build_reducer(
@@ -313,11 +281,11 @@ def _build_reducer(
     plan, schedule = recipe.cuts, recipe.cut_schedule()
     if plan is None or schedule is None:
         return None
-    inputs = task.validation_inputs[:_PROBE_SEQUENCES]
-    targets = task.validation_targets[:_PROBE_SEQUENCES]
+    probed = task.validation.first(_PROBE_SEQUENCES)
 
     def probe() -> float:
-        return functional.cross_entropy(_scores(model, inputs), targets).item()
+        scores = scores_of(model, probed)
+        return functional.cross_entropy(scores, probed.targets).item()
 
     return InTrainingReducer(
         model,
@@ -327,8 +295,12 @@ def _build_reducer(
         start=schedule.start,
         until=schedule.until,
         minimum_saving=plan.minimum_saving,
+        multiple_of=plan.multiple_of,
         map=plan.map,
         gramians=plan.gramians,
         optimizer_state=plan.optimizer_state,
+        selection=plan.selection,
+        seed=recipe.seed,
         probe=probe,
+        rollback_tolerance=plan.rollback_tolerance,
     )

@@ -1,12 +1,13 @@
-"""Residual blocks around the linear recurrent unit, and a classifier of them."""
+"""Residual blocks around the linear recurrent unit."""
 
-from jaxtyping import Float, Inexact
+import torch
+from jaxtyping import Bool, Float, Inexact
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hankelcut.nn.lru import LRU
 
-__all__ = ["LRUBlock", "SequenceClassifier"]
+__all__ = ["LRUBlock", "check_sequences"]
 
 
 class LRUBlock(nn.Module):
@@ -55,7 +56,9 @@ class LRUBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, inputs: Inexact[Tensor, "..."]
+        self,
+        inputs: Inexact[Tensor, "..."],
+        mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "batch length m"]:
         """Apply the block to whole sequences.
 
@@ -63,114 +66,40 @@ class LRUBlock(nn.Module):
         ----------
         inputs : (batch, length, d_model) tensor
             The sequences.
+        mask : (batch, length) tensor of bool, optional
+            Where the sequences are; all else is padding behind their ends, which
+            changes neither the statistics of the norm nor any output inside.
 
         Returns
         -------
         (batch, length, d_model) tensor
-            The outputs, of the shape of the inputs.
+            The outputs, of the shape of the inputs; they mean nothing in the padding.
 
         Raises
         ------
         ValueError
-            If the inputs have another shape.
+            If the inputs or the mask have another shape.
         """
-        _check_sequences(inputs, "d_model", self.gate.in_features)
-        normalised = self.norm(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
-        hidden = self.dropout(functional.gelu(self.lru(normalised)))
+        check_sequences(inputs, "d_model", self.gate.in_features)
+        hidden = self.dropout(functional.gelu(self.lru(self._normalised(inputs, mask))))
         update: Tensor = self.dropout(functional.glu(self.gate(hidden), dim=-1))
         return inputs + update
 
-
-class SequenceClassifier(nn.Module):
-    """Linear encoder, blocks, mean over time, linear head.
-
-    Parameters
-    ----------
-    d_input : int
-        Number of channels of the sequences.
-    n_classes : int
-        Number of classes.
-    d_model : int
-        Number of channels inside.
-    d_state : int
-        Number of complex states of each block at the beginning.
-    n_blocks : int
-        Number of blocks.
-    dropout, r_min, r_max, max_phase : float
-        As in `LRUBlock`.
-
-    Raises
-    ------
-    ValueError
-        If a size or a range is not one that the layers take.
-    """
-
-    def __init__(
-        self,
-        d_input: int,
-        n_classes: int,
-        *,
-        d_model: int,
-        d_state: int,
-        n_blocks: int = 1,
-        dropout: float = 0.0,
-        r_min: float = 0.0,
-        r_max: float = 1.0,
-        max_phase: float = 6.28,
-    ) -> None:
-        super().__init__()
-        if min(d_input, n_classes, n_blocks) < 1:
-            msg = (
-                f"got d_input={d_input}, n_classes={n_classes}, n_blocks={n_blocks}, "
-                "need all at least 1"
-            )
+    def _normalised(self, inputs: Tensor, mask: Tensor | None) -> Tensor:
+        """Normalise, with statistics over the sequences and not over their padding."""
+        if mask is None:
+            flat: Tensor = self.norm(inputs.flatten(0, 1))
+            return flat.view(inputs.shape)
+        if mask.shape != inputs.shape[:2]:
+            found, need = tuple(mask.shape), tuple(inputs.shape[:2])
+            msg = f"got a mask of shape {found}, need {need}, one entry for each step"
             raise ValueError(msg)
-        self.encoder = nn.Linear(d_input, d_model)
-        self.blocks = nn.ModuleList(
-            LRUBlock(
-                d_model,
-                d_state,
-                r_min=r_min,
-                r_max=r_max,
-                max_phase=max_phase,
-                dropout=dropout,
-            )
-            for _ in range(n_blocks)
-        )
-        self.head = nn.Linear(d_model, n_classes)
-
-    def forward(
-        self, inputs: Inexact[Tensor, "..."]
-    ) -> Float[Tensor, "batch n_classes"]:
-        """Score the classes of whole sequences.
-
-        Parameters
-        ----------
-        inputs : (batch, length, d_input) tensor
-            The sequences, of length 1 or more.
-
-        Returns
-        -------
-        (batch, n_classes) tensor
-            Logits.
-
-        Raises
-        ------
-        ValueError
-            If the inputs have another shape.
-        """
-        _check_sequences(inputs, "d_input", self.encoder.in_features)
-        if inputs.shape[1] == 0:
-            msg = "got sequences of length 0, need at least one step to average over"
-            raise ValueError(msg)
-        hidden = self.encoder(inputs)
-        for block in self.blocks:
-            hidden = block(hidden)
-        logits: Tensor = self.head(hidden.mean(dim=1))
-        return logits
+        normalised = torch.zeros_like(inputs)
+        normalised[mask] = self.norm(inputs[mask])
+        return normalised
 
 
-def _check_sequences(inputs: Tensor, name: str, n_channels: int) -> None:
+def check_sequences(inputs: Tensor, name: str, n_channels: int) -> None:
     """Raise ValueError unless the inputs are (batch, length, n_channels)."""
     if inputs.ndim != 3 or inputs.shape[-1] != n_channels:
         msg = (

@@ -4,6 +4,12 @@ Every function returns a `matplotlib.figure.Figure` of its own, without pyplot: 
 global is read or changed. Save it with ``figure.savefig("picture.svg")``.
 """
 
+from hankelcut.plotting.comparisons import (
+    AccuracyRow,
+    MethodPoint,
+    plot_accuracies,
+    plot_accuracy_against_size_and_time,
+)
 from hankelcut.plotting.frequency_responses import plot_singular_value_response
 from hankelcut.plotting.poles import plot_poles
 from hankelcut.plotting.reduction_values import plot_reduction_values
@@ -22,9 +28,13 @@ from hankelcut.plotting.training import (
 )
 
 __all__ = [
+    "AccuracyRow",
     "CutErrors",
+    "MethodPoint",
     "StateSizes",
     "TrainingCurve",
+    "plot_accuracies",
+    "plot_accuracy_against_size_and_time",
     "plot_error_certificates",
     "plot_hankel_singular_values",
     "plot_impulse_responses",

@@ -129,7 +129,8 @@ def plot_hankel_singular_values(
     norm = PowerNorm(0.5, steps[0], max(steps[-1], steps[0] + 1))
     figure, panels = row_of_panels(len(layers))
     for panel, (name, lines) in zip(panels, layers.items(), strict=True):
-        largest = max((max(values) for values in lines.values()), default=1.0)
+        shown = [value for values in lines.values() for value in values if value > 0]
+        largest, smallest = max(shown, default=1.0), min(shown, default=1.0)
         for step, values in sorted(lines.items()):
             panel.semilogy(
                 range(1, len(values) + 1),
@@ -138,7 +139,7 @@ def plot_hankel_singular_values(
                 linestyle="--" if step in cuts else "-",
                 linewidth=1.4,
             )
-        panel.set_ylim(largest * _SMALLEST_SHARE, largest * 3)
+        panel.set_ylim(max(largest * _SMALLEST_SHARE, smallest / 3), largest * 3)
         panel.set_title(name)
         panel.set_xlabel("index k")
     panels[0].set_ylabel("Hankel singular value (gain, dimensionless)")

@@ -9,6 +9,12 @@ side.
 
 from hankelcut.reduction.balancing.balancing import Balancing, StateMap, balance
 from hankelcut.reduction.balancing.bank_truncation import BankSpectrum, truncate_bank
+from hankelcut.reduction.balancing.state_selection import (
+    StateScore,
+    StateSelection,
+    modal_scores,
+    selected_modes,
+)
 from hankelcut.reduction.balancing.truncation import truncate
 from hankelcut.reduction.certificate import Certificate
 from hankelcut.reduction.comparison import METHODS, Comparison, compare
@@ -68,6 +74,8 @@ __all__ = [
     "OrderTarget",
     "ReductionResult",
     "StateMap",
+    "StateScore",
+    "StateSelection",
     "balance",
     "balance_and_refine",
     "balanced_stochastic_truncation",
@@ -80,8 +88,10 @@ __all__ = [
     "irka",
     "low_rank_balanced_truncation",
     "lqg_balanced_truncation",
+    "modal_scores",
     "modal_truncation",
     "positive_real_truncation",
+    "selected_modes",
     "singular_perturbation_approximation",
     "time_limited_truncation",
     "truncate",

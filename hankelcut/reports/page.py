@@ -74,17 +74,17 @@ def write_page(
     *,
     templates: Path = _TEMPLATES,
 ) -> None:
-    """Write a page from a template that extends ``page.html``, whole or not at all.
+    """Write a page from a template, whole or not at all.
 
     Parameters
     ----------
     path : path
         The file; one that exists is replaced.
     template : str
-        Name of the template.
+        Name of the template; what HTML must not hold is escaped in ``*.html``.
     values : mapping of str to object
-        What it shows; ``page.html`` needs title, introduction, pictures and
-        environment.
+        What it shows; templates that extend ``page.html`` need title, introduction,
+        pictures and environment.
     templates : path
         Folder of the template.
 
@@ -96,7 +96,7 @@ def write_page(
     loader = jinja2.FileSystemLoader([templates, _TEMPLATES])
     pages = jinja2.Environment(
         loader=loader,
-        autoescape=True,
+        autoescape=jinja2.select_autoescape(["html"]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

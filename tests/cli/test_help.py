@@ -7,7 +7,17 @@ import pytest
 
 from hankelcut.reduction.comparison import METHODS
 
-COMMANDS = ["analyze", "compare", "demo", "reduce", "survey", "train", "validate"]
+COMMANDS = [
+    "analyze",
+    "compare",
+    "demo",
+    "listops",
+    "reduce",
+    "reproduce",
+    "survey",
+    "train",
+    "validate",
+]
 
 
 def test_help_needs_no_torch_and_names_every_command() -> None:

@@ -13,8 +13,10 @@ import torch
 
 from hankelcut import __version__
 from hankelcut.cli import training
+from hankelcut.experiments.cut_plan import CutPlan
 from hankelcut.experiments.demo import demo_recipe
-from hankelcut.experiments.recipe import CutPlan, Recipe, recipe_for
+from hankelcut.experiments.recipe import Recipe
+from hankelcut.experiments.recipes import recipe_for
 
 TINY = {
     "--d-model": "4",
@@ -125,7 +127,7 @@ def test_an_interrupted_run_can_be_resumed(
         return stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(training._Display, "begin", interrupted)
+        patch.setattr(training.TrainingDisplay, "begin", interrupted)
         assert call(*TINY_TRAIN)[0] != 0
     monkeypatch.setattr("hankelcut.experiments.report.write_report", no_report)
     code, _, err = call(*TINY_TRAIN)
@@ -146,6 +148,7 @@ def test_options_change_the_recipe(recipe_of: Any) -> None:
     options = """
         --policy order --value 9 --every 7 --until 21 --map complex
         --gramians closed_form --optimizer-state slice --seed 5 --steps 30
+        --selection hinf --rollback-tolerance 0.1
         --batch-size 8 --learning-rate 0.5 --d-model 3 --d-state 20
         --blocks 4 --evaluate-every 5
     """
@@ -158,6 +161,8 @@ def test_options_change_the_recipe(recipe_of: Any) -> None:
             map="complex",
             gramians="closed_form",
             optimizer_state="slice",
+            selection="hinf",
+            rollback_tolerance=0.1,
         ),
         seed=5,
         steps=30,

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from hankelcut.experiments.recipe import CutPlan, Recipe
-from hankelcut.experiments.tasks import Task
+from hankelcut.experiments import CutPlan, Recipe
+from hankelcut.experiments.tasks import ChannelSequences, Examples, Task
 
 
 @pytest.fixture(scope="session")
@@ -12,24 +12,15 @@ def tiny_task() -> Task:
     """Noise around a mean that gives the class away, under the name of digits."""
     generator = torch.Generator().manual_seed(5)
 
-    def part(size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def part(size: int) -> Examples:
         targets = torch.randint(0, 3, (size,), generator=generator)
         noise = torch.randn(size, 16, 1, generator=generator)
-        return noise + 1.5 * (targets[:, None, None] - 1), targets
+        values = noise + 1.5 * (targets[:, None, None] - 1)
+        return Examples(
+            ChannelSequences(values, torch.zeros(1), torch.ones(1)), targets
+        )
 
-    (train, train_targets), (validation, validation_targets) = part(64), part(30)
-    test, test_targets = part(33)
-    return Task(
-        name="digits",
-        train_inputs=train,
-        train_targets=train_targets,
-        validation_inputs=validation,
-        validation_targets=validation_targets,
-        test_inputs=test,
-        test_targets=test_targets,
-        n_classes=3,
-        d_input=1,
-    )
+    return Task("digits", part(64), part(30), part(33), n_classes=3, d_input=1)
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,7 @@ def test_the_folder_holds_every_run(
     assert json.loads((folder / "results.json").read_text()) == result.to_dict()
     recipe, model = load_model(folder / "model.safetensors", tiny_task)
     assert recipe.seed == 2
-    found = accuracy(model, tiny_task.test_inputs, tiny_task.test_targets)
+    found = accuracy(model, tiny_task.test)
     assert found == result.runs[1].result.test_accuracy
 
 

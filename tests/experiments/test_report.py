@@ -9,10 +9,11 @@ from xml.etree import ElementTree
 import pytest
 
 from hankelcut.experiments.recipe import Recipe
+from hankelcut.experiments.records import RunResult
 from hankelcut.experiments.report import write_report
 from hankelcut.experiments.summary import LabelledRun, summarise
 from hankelcut.experiments.tasks import Task
-from hankelcut.experiments.training import RunResult, train
+from hankelcut.experiments.training import train
 
 VOID = {"meta", "img", "br", "hr", "link"}
 

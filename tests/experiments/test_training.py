@@ -14,9 +14,11 @@ from hankelcut._errors import CheckpointMismatchError, ConvergenceError, DataErr
 from hankelcut.adapters import ReductionEvent, state_sizes
 from hankelcut.experiments import training
 from hankelcut.experiments.checkpoint import load_model
-from hankelcut.experiments.recipe import CutPlan, Recipe
-from hankelcut.experiments.tasks import Task, load_task
-from hankelcut.experiments.training import Progress, RunResult, train
+from hankelcut.experiments.cut_plan import CutPlan
+from hankelcut.experiments.recipe import Recipe
+from hankelcut.experiments.records import RunResult
+from hankelcut.experiments.tasks import Examples, Task, load_task
+from hankelcut.experiments.training import Progress, train
 from hankelcut.experiments.training_state import (
     Batches,
     accuracy,
@@ -91,8 +93,8 @@ def test_the_probe_measures_the_loss_on_validation_sequences(
     recipe = replace(tiny_recipe, steps=3, dropout=0.0, evaluate_every=3)
     result = train(recipe, tiny_task)
     with torch.no_grad():
-        scores = result.model(tiny_task.validation_inputs)
-    expected = -scores.log_softmax(-1)[range(30), tiny_task.validation_targets].mean()
+        scores = result.model(tiny_task.validation.sequences.values)
+    expected = -scores.log_softmax(-1)[range(30), tiny_task.validation.targets].mean()
     assert result.events[0].loss_after == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -130,15 +132,12 @@ def test_time_and_selection_leave_evaluation_out(
 ) -> None:
     looked_at = []
 
-    def slow_accuracy(
-        model: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor
-    ) -> float:
+    def slow_accuracy(model: torch.nn.Module, examples: Examples) -> float:
         time.sleep(0.3)
-        looked_at.append("test" if inputs is tiny_task.test_inputs else "validation")
-        return accuracy(model, inputs, targets)
+        looked_at.append("test" if len(examples) == 33 else "validation")
+        return accuracy(model, examples)
 
     monkeypatch.setattr(training, "accuracy", slow_accuracy)
-    monkeypatch.setattr(training, "_on_device", lambda task, device: task)
     begun = time.perf_counter()
     result = train(tiny_recipe, tiny_task)
     seconds_in_all = time.perf_counter() - begun
@@ -179,8 +178,18 @@ def test_spectra_are_accurate(tiny_recipe: Recipe, tiny_task: Task) -> None:
     assert found == pytest.approx(expected, abs=1e-6 * expected[0])
 
 
-def test_optimizer_groups(tiny_recipe: Recipe, tiny_task: Task) -> None:
-    recipe = replace(tiny_recipe, learning_rate=0.1, state_rate_factor=0.25)
+@pytest.mark.parametrize("slow_output", [True, False])
+@pytest.mark.parametrize("decay_state", [True, False])
+def test_optimizer_groups(
+    tiny_recipe: Recipe, tiny_task: Task, slow_output: bool, decay_state: bool
+) -> None:
+    recipe = replace(
+        tiny_recipe,
+        learning_rate=0.1,
+        state_rate_factor=0.25,
+        slow_output=slow_output,
+        decay_state=decay_state,
+    )
     model = build_model(recipe, tiny_task)
     optimizer = build_optimizer(recipe, model)
     found = {
@@ -191,14 +200,16 @@ def test_optimizer_groups(tiny_recipe: Recipe, tiny_task: Task) -> None:
         if parameter is item
     }
     assert found.keys() == dict(model.named_parameters()).keys()
+    decay = recipe.weight_decay
+    slow = ("B_re", "B_im", *(("C_re", "C_im") if slow_output else ()))
     for name, values in found.items():
         last = name.split(".")[-1]
         if last in ("nu_log", "theta_log", "gamma_log"):
             assert values == (0.025, 0)
-        elif last in ("B_re", "B_im", "C_re", "C_im"):
-            assert values == (0.025, recipe.weight_decay)
+        elif last in slow:
+            assert values == (0.025, decay if decay_state else 0)
         else:
-            assert values == (0.1, recipe.weight_decay)
+            assert values == (0.1, decay)
 
 
 def test_batches_of_an_epoch_do_not_repeat() -> None:
@@ -228,6 +239,7 @@ def test_the_run_folder_tells_the_whole_run(
         "metrics.jsonl",
         "spectra.jsonl",
         "reductions.jsonl",
+        "losses.npy",
         "results.json",
         "model.safetensors",
     }
@@ -269,6 +281,7 @@ def test_an_interrupted_run_goes_on_with_the_same_losses(
     assert [item.states for item in resumed.history] == [
         item.states for item in whole.history
     ]
+    assert resumed.losses.tolist() == whole.losses.tolist()
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
@@ -360,8 +373,8 @@ def test_a_checkpoint_of_another_format_is_refused(
         train(tiny_recipe, tiny_task, folder=tmp_path, progress=interrupt_at(6))
     path = tmp_path / "checkpoint.pt"
     content = torch.load(path, weights_only=True)
-    torch.save({**content, "format": 2}, path)
-    with pytest.raises(CheckpointMismatchError, match=r"got format 2, need 1"):
+    torch.save({**content, "format": 1}, path)
+    with pytest.raises(CheckpointMismatchError, match=r"got format 1, need 2"):
         train(tiny_recipe, tiny_task, folder=tmp_path, resume=True)
 
 
@@ -399,9 +412,11 @@ def test_a_recipe_of_another_task_is_refused(
 def test_divergence_is_an_error_and_not_a_result(
     tiny_recipe: Recipe, tiny_task: Task
 ) -> None:
-    inputs = tiny_task.train_inputs.clone()
-    inputs[:, 3] = torch.inf
-    damaged = replace(tiny_task, train_inputs=inputs)
+    sequences = tiny_task.train.sequences
+    values = sequences.values.clone()
+    values[:, 3] = torch.inf
+    train_part = replace(tiny_task.train, sequences=replace(sequences, values=values))
+    damaged = replace(tiny_task, train=train_part)
     recipe = replace(tiny_recipe, cuts=None)
     with pytest.raises(ConvergenceError, match=r"diverged: got the loss nan at step 4"):
         train(recipe, damaged)

@@ -18,6 +18,7 @@ from hankelcut._errors import (
     UnsupportedLayerError,
 )
 from hankelcut._typing import Array
+from hankelcut.adapters.cuts.modal_spectrum import modal_spectrum
 from hankelcut.adapters.cuts.optimizer_state import Coordinates, moved_state
 from hankelcut.adapters.cuts.plan import CutContext, MeasuredLayer, Plan, noted
 from hankelcut.adapters.cuts.settings import CutSettings
@@ -37,9 +38,12 @@ from hankelcut.lti.systems.conversions import map_arrays
 from hankelcut.reduction import (
     Balancing,
     BankSpectrum,
+    ErrorBound,
     OrderTarget,
     ReductionResult,
+    StateSelection,
     balance,
+    selected_modes,
     truncate,
     truncate_bank,
 )
@@ -89,7 +93,13 @@ def measure_linear_layers(
         for k, name in enumerate(names):
             layer, adapter = layers[name]
             measured[name] = BalancedLayer(
-                name, layer, adapter, readings[name], stacked[k], balancing[k]
+                name,
+                layer,
+                adapter,
+                readings[name],
+                stacked[k],
+                balancing[k],
+                settings.selection,
             )
     return {name: measured[name] for name in layers}
 
@@ -152,6 +162,8 @@ class BalancedLayer(MeasuredLayer):
         What is balanced.
     balancing : Balancing
         Of it.
+    selection : StateSelection
+        Which states a cut keeps.
     """
 
     name: str
@@ -160,6 +172,7 @@ class BalancedLayer(MeasuredLayer):
     reading: LayerReading
     system: DiagonalStateSpace | StateSpace
     balancing: Balancing
+    selection: StateSelection
 
     @property
     def n_states(self) -> int:
@@ -169,6 +182,9 @@ class BalancedLayer(MeasuredLayer):
     @property
     def spectrum(self) -> LayerSpectrum:
         """What a policy decides from; real poles, which take more states, apart."""
+        if self.selection in ("hinf", "energy"):
+            system = self._diagonal_system()
+            return modal_spectrum(system, self.selection, self._bound_gain)
         bank = self._bank
         counts = range(self.n_states + 1)
         error, energy = OrderTarget(error_tol=0.0), OrderTarget(energy_tol=0.0)
@@ -200,6 +216,8 @@ class BalancedLayer(MeasuredLayer):
             return Plan(noted(unchanged, *note))
         try:
             result = self._truncated(target, context.settings)
+            if result is not None and 0 < result.order < before:
+                result = self._selected(result, context.settings.seed)
         except (IllConditionedError, ToleranceNotAttainableError) as error:
             return Plan(noted(unchanged, str(error)))
         order = before if result is None else result.order
@@ -230,7 +248,7 @@ class BalancedLayer(MeasuredLayer):
         """Return the reduced system; None if every state is needed."""
         if target.error_tol is not None:
             target = replace(target, error_tol=target.error_tol / self._bound_gain)
-        eps, caller = storage_eps(self.layer), f"cut of {self.name or 'the layer'}"
+        eps, caller = storage_eps(self.layer), self._caller
         if self.system.batch_shape:
             return truncate_bank(
                 self.balancing,
@@ -243,6 +261,46 @@ class BalancedLayer(MeasuredLayer):
         return truncate(
             self.balancing, self.system, target, storage_eps=eps, caller=caller
         )
+
+    def _selected(self, balanced: ReductionResult, seed: int) -> ReductionResult:
+        """Return as many states by another choice, if one is wanted; no bound."""
+        if self.selection == "largest":
+            return balanced
+        modes = selected_modes(
+            self.balancing,
+            self._diagonal_system(),
+            balanced.order,
+            self.selection,
+            seed=seed,
+            storage_eps=storage_eps(self.layer),
+            caller=self._caller,
+        )
+        return replace(
+            balanced,
+            system=modes.system,
+            order=modes.system.n_states,
+            bound=ErrorBound(None, condition="none: measured afterwards"),
+            method=f"states of the choice {self.selection!r}",
+            left_projection=modes.left,
+            right_projection=modes.right,
+        )
+
+    def _diagonal_system(self) -> DiagonalStateSpace:
+        """Return the system, if it has states to choose from.
+
+        Raises
+        ------
+        UnsupportedLayerError
+            If it is dense.
+        """
+        if isinstance(self.system, DiagonalStateSpace):
+            return self.system
+        msg = f"{self._caller}: got selection={self.selection!r} for a layer that is no"
+        raise UnsupportedLayerError(f"{msg} diagonal system; use 'largest'")
+
+    @property
+    def _caller(self) -> str:
+        return f"cut of {self.name or 'the layer'}"
 
     def _built(
         self, result: ReductionResult, unchanged: LayerCut, context: CutContext
@@ -264,7 +322,7 @@ class BalancedLayer(MeasuredLayer):
         assert isinstance(new.system, DiagonalStateSpace)  # noqa: S101 - as written
         storage = self._storage_error(intended, replacement, new)
         measured = measured_error(old.system, new.system, directions=old.directions)
-        if old.bound_gain is None:
+        if old.bound_gain is None or result.error_bound is None:
             assert isinstance(old.system, DiagonalStateSpace)  # noqa: S101 - narrows it
             certified = certified_error(old.system, new.system)
             bound, storage = old.layer_gain * certified, 0.0

@@ -5,7 +5,7 @@ from typing import get_args
 
 from hankelcut.adapters.cuts.optimizer_state import OptimizerStateMode
 from hankelcut.lti import GramianMethod
-from hankelcut.reduction import StateMap
+from hankelcut.reduction import StateMap, StateSelection
 
 __all__ = ["CutSettings"]
 
@@ -26,6 +26,11 @@ class CutSettings:
         How; see `hankelcut.lti.gramian_factors`.
     optimizer_state : {"transport", "reset", "slice"}
         What becomes of the optimizer's moments.
+    selection : {"largest", "smallest", "random", "hinf", "energy"}
+        Which states are kept; see `hankelcut.reduction.StateSelection`. The policy
+        decides their number from the Hankel singular values all the same.
+    seed : int
+        Decides random ones.
 
     Raises
     ------
@@ -38,6 +43,8 @@ class CutSettings:
     map: StateMap = "real"
     gramians: GramianMethod = "structured"
     optimizer_state: OptimizerStateMode = "transport"
+    selection: StateSelection = "largest"
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.minimum_saving < 1:
@@ -50,6 +57,7 @@ class CutSettings:
             ("map", StateMap),
             ("gramians", GramianMethod),
             ("optimizer_state", OptimizerStateMode),
+            ("selection", StateSelection),
         ):
             if getattr(self, name) not in get_args(choices):
                 msg = f"got {name}={getattr(self, name)!r}, need one of "

@@ -9,5 +9,6 @@
 - `continuous_frame`: discrete systems as continuous ones, and back; `transformations`:
   projected, evenly scaled and adjoint systems.
 - `truncation`: balanced truncation of systems and stacks of them; for diagonal systems
-  `diagonal_truncation`, `stored_modes` and `pole_separation` bring it back to modes.
+  `diagonal_truncation`, `stored_modes` and `pole_separation` bring it back to modes;
+  `state_selection` keeps other states than those of the largest values.
 """
