@@ -103,7 +103,10 @@ DEFECTS = {
         r"went from \(Discrete\(dt=1\.0\), \d, \d\) to \(Continuous\(\)",
     ),
     "python-control: NaN among the Hankel singular values": (
-        lambda: check_hankel_singular_values(control_values, checks=["form"]),
+        # One example in a hundred has a product with a negative eigenvalue.
+        lambda: check_hankel_singular_values(
+            control_values, checks=["form"], max_examples=1000
+        ),
         r"the values \[.*nan",
     ),
     "python-control: roots of eigenvalues of P Q": (

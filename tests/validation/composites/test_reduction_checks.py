@@ -185,7 +185,10 @@ def test_defects_are_caught(name, function, message, quick_shrinking):
         check_reduction(function, checks=name, max_examples=40)
     text = str(caught.value)
     assert f"fails the check {name!r}" in text
-    assert REDUCTION_CHECKS[name].usual_cause in text
+    # What is not finite has a cause of its own, whatever check finds it.
+    causes = {"not finite": "a division by a singular value that is zero"}
+    cause = causes.get(message, REDUCTION_CHECKS[name].usual_cause)
+    assert f"usual cause: {cause}" in text
     assert "hc.StateSpace(" in text
 
 
