@@ -204,6 +204,7 @@ class GlobalBudget:
         self, spectra: Mapping[str, LayerSpectrum]
     ) -> dict[str, OrderTarget | None]:
         """Return the order of each layer, None where all of its states stay."""
+        self._require_bounds(spectra)
         costs = {name: self._costs(one) for name, one in spectra.items()}
         orders = dict.fromkeys(costs, 1)
         least = len(orders)
@@ -225,6 +226,16 @@ class GlobalBudget:
             name: OrderTarget(order=order) if order < len(costs[name]) else None
             for name, order in orders.items()
         }
+
+    def _require_bounds(self, spectra: Mapping[str, LayerSpectrum]) -> None:
+        """Raise PolicyError if it is on error bounds and a layer has none at all."""
+        if self.criterion != "error":
+            return
+        for name, spectrum in spectra.items():
+            if all(map(math.isinf, spectrum.error_bounds[:-1])):
+                msg = f"GlobalBudget: got criterion='error', but {name or 'the layer'} "
+                msg += "has no error bound; use 'energy' or 'normalised_score'"
+                raise PolicyError(msg)
 
     def _costs(self, spectrum: LayerSpectrum) -> list[float]:
         """Cost of having only k of the n states, for k = 0, ..., n - 1, descending."""

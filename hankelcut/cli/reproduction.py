@@ -63,6 +63,10 @@ def reproduce(
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Sequences a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Largest rate.")] = None,
+    layer: Annotated[
+        Literal["lru", "s5"] | None,
+        typer.Option(help="State-space layer of the blocks. [default: lru]"),
+    ] = None,
     d_model: Annotated[int | None, typer.Option(help="Channels.")] = None,
     d_state: Annotated[int | None, typer.Option(help="States of each layer.")] = None,
     evaluate_every: Annotated[
@@ -117,6 +121,7 @@ def reproduce(
         "steps": steps,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
+        "layer": layer,
         "d_model": d_model,
         "d_state": d_state,
         "evaluate_every": evaluate_every,

@@ -119,6 +119,10 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Optimizer steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Sequences a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Largest rate.")] = None,
+    layer: Annotated[
+        Literal["lru", "s5"] | None,
+        typer.Option(help="State-space layer of the blocks. [default: lru]"),
+    ] = None,
     d_model: Annotated[int | None, typer.Option(help="Channels.")] = None,
     d_state: Annotated[int | None, typer.Option(help="States of each layer.")] = None,
     blocks: Annotated[int | None, typer.Option(help="Blocks.")] = None,
@@ -158,6 +162,7 @@ def train(
         "steps": steps,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
+        "layer": layer,
         "d_model": d_model,
         "d_state": d_state,
         "n_blocks": blocks,

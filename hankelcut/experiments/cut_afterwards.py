@@ -17,7 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hankelcut._errors import HankelcutError, IllConditionedError
+from hankelcut._errors import (
+    HankelcutError,
+    IllConditionedError,
+    UnsupportedLayerError,
+)
 from hankelcut._typing import Array
 from hankelcut.adapters import (
     GlobalBudget,
@@ -95,10 +99,13 @@ def cut_afterwards(
     """
     if kind == "perturbed":
         for name, layer in find_layers(model).items():
-            if isinstance(layer, LRU):
-                parent, _, attribute = name.rpartition(".")
-                perturbed = _perturbed(layer, orders[name], name)
-                setattr(model.get_submodule(parent), attribute, perturbed)
+            if not isinstance(layer, LRU):
+                found = type(layer).__name__
+                msg = f"{name}: got an {found} for singular perturbation, need an LRU"
+                raise UnsupportedLayerError(msg)
+            parent, _, attribute = name.rpartition(".")
+            perturbed = _perturbed(layer, orders[name], name)
+            setattr(model.get_submodule(parent), attribute, perturbed)
         return ()
     if kind == "largest":
         return tuple(

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hankelcut.adapters import find_layers, hankel_nuclear_norm
+from hankelcut.adapters import hankel_nuclear_norm
 from hankelcut.experiments.recipe import Recipe
 from hankelcut.experiments.tasks import Examples
 from hankelcut.experiments.training_state import scores_of
@@ -84,12 +84,12 @@ class Objective:
             objective = (1 - share) * cross_entropy + share * T**2 * divergence
         penalty = self._recipe.penalty
         if penalty is not None and step % penalty.every == 0:
+            layers = (m for m in model.modules() if isinstance(m, LRU))
             norms = sum(
                 hankel_nuclear_norm(
                     differentiable_system(layer), gramians="closed_form"
                 )
-                for layer in find_layers(model).values()
-                if isinstance(layer, LRU)
+                for layer in layers
             )
             objective = objective + penalty.weight * penalty.every * norms
         return objective, cross_entropy.detach()

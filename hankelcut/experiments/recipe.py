@@ -4,11 +4,12 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hankelcut.experiments._values import require, typed
 from hankelcut.experiments.cut_plan import CutPlan, CutSchedule
 from hankelcut.experiments.tasks.registry import IMAGE_TASKS, TASKS
+from hankelcut.nn import LayerKind
 
 __all__ = ["Distillation", "HankelPenalty", "Recipe"]
 
@@ -88,12 +89,14 @@ class Recipe:
     pooling : int
         For images: side of the squares of pixels that are averaged, for shorter
         sequences.
+    layer : {"lru", "s5"}
+        State-space layer of the blocks: see `hankelcut.nn.make_layer`.
     d_model, d_state, n_blocks : int
         Channels, states per layer at the beginning, and blocks of the classifier.
     dropout : float
         Share of activations dropped in training, in [0, 1).
     r_min, r_max, max_phase : float
-        Radii and largest phase (radians per step) of the initial poles.
+        Radii and largest phase (radians per step) of an LRU's initial poles.
     steps, batch_size : int
         Optimizer steps, and sequences in each.
     learning_rate : float
@@ -103,9 +106,9 @@ class Recipe:
     state_rate_factor : float
         Rate of the state parameters of the recurrent layers relative to the others.
     slow_output : bool
-        Whether C is one of them, as the poles, gamma and B are.
+        Whether C is one of them, as poles, steps, gamma and B are.
     weight_decay : float
-        Decoupled weight decay; none on the poles and gamma.
+        Decoupled weight decay; none on poles, steps and gamma.
     decay_state : bool
         Whether it acts on B and on a slow C.
     warmup_share : float
@@ -115,7 +118,7 @@ class Recipe:
     distillation : Distillation, optional
         Learning from a teacher, which `train` takes.
     penalty : HankelPenalty, optional
-        Regularisation of the layers' Hankel singular values.
+        Regularisation of the Hankel singular values of LRUs.
     seed : int
         Of initialisation, batches and dropout. The split of the data is the task's.
     evaluate_every : int
@@ -133,6 +136,7 @@ class Recipe:
 
     task: str = "digits"
     pooling: int = 1
+    layer: LayerKind = "lru"
     d_model: int = 32
     d_state: int = 256
     n_blocks: int = 2
@@ -157,6 +161,10 @@ class Recipe:
     monitored: int | None = None
 
     def __post_init__(self) -> None:
+        layers = get_args(LayerKind)
+        require(
+            self.layer in layers, "layer", self.layer, f"one of {', '.join(layers)}"
+        )
         tasks = ", ".join(sorted(TASKS))
         require(self.task in TASKS, "task", self.task, f"one of {tasks}")
         for name in _COUNTS:
@@ -187,6 +195,8 @@ class Recipe:
         share = self.warmup_share
         require(0 <= share < 1, "warmup_share", share, "a share in [0, 1)")
         require(self.seed >= 0, "seed", self.seed, "at least 0")
+        can_be_penalised = self.penalty is None or self.layer == "lru"
+        require(can_be_penalised, "penalty", self.penalty, "None, or layer='lru'")
         self.cut_schedule()
 
     @property

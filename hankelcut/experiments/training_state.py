@@ -36,7 +36,10 @@ _EVALUATION_BATCH = 128
 # Validation sequences on which the loss before and after a cut is measured.
 _PROBE_SEQUENCES = 128
 
-_POLE_PARAMETERS = {"nu_log", "theta_log", "gamma_log"}
+_POLE_PARAMETERS = {
+    *("nu_log", "theta_log", "gamma_log"),
+    *("log_decay", "frequency", "log_step"),
+}
 _INPUT_PARAMETERS = {"B_re", "B_im"}
 _OUTPUT_PARAMETERS = {"C_re", "C_im"}
 
@@ -155,6 +158,7 @@ def build_model(recipe: Recipe, task: Task) -> SequenceClassifier:
         n_blocks=recipe.n_blocks,
         inputs=task.inputs,
         n_documents=task.n_documents,
+        layer=recipe.layer,
         dropout=recipe.dropout,
         r_min=recipe.r_min,
         r_max=recipe.r_max,
@@ -175,7 +179,8 @@ def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.AdamW:
     Returns
     -------
     torch.optim.AdamW
-        With three groups: poles and gamma (no weight decay), B and a slow C, all else.
+        With three groups: poles, steps and gamma (no weight decay), B and a slow C, all
+        else.
         Each keeps its largest rate as ``initial_lr``.
     """
     slow = _INPUT_PARAMETERS | (_OUTPUT_PARAMETERS if recipe.slow_output else set())

@@ -1,26 +1,22 @@
-"""Residual blocks around the linear recurrent unit."""
+"""Residual blocks around state-space layers."""
 
 import torch
 from jaxtyping import Bool, Float, Inexact
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hankelcut.nn.lru import LRU
-
-__all__ = ["LRUBlock", "check_sequences"]
+__all__ = ["ResidualBlock", "check_sequences"]
 
 
-class LRUBlock(nn.Module):
-    """Batch norm, LRU, GELU, gated linear unit, with dropout and a residual path.
+class ResidualBlock(nn.Module):
+    """Batch norm, layer, GELU, gated linear unit, with dropout and a residual path.
 
     Parameters
     ----------
+    layer : torch.nn.Module
+        Maps sequences of shape (batch, length, d_model) to such.
     d_model : int
         Number of channels, in and out.
-    d_state : int
-        Number of complex states of the recurrent unit.
-    r_min, r_max, max_phase : float
-        Where the initial poles lie; see `LRU`.
     dropout : float
         Probability, in [0, 1), with which an activation is dropped after the GELU and
         after the gate while training.
@@ -28,7 +24,7 @@ class LRUBlock(nn.Module):
     Raises
     ------
     ValueError
-        If a size or a range is not one of those above.
+        If the probability is out of its range.
 
     References
     ----------
@@ -36,21 +32,12 @@ class LRUBlock(nn.Module):
     figure 1, with the normalisation of Smith et al., S5, 2023: over batch and length.
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        d_state: int,
-        *,
-        r_min: float = 0.0,
-        r_max: float = 1.0,
-        max_phase: float = 6.28,
-        dropout: float = 0.0,
-    ) -> None:
+    def __init__(self, layer: nn.Module, d_model: int, *, dropout: float = 0.0) -> None:
         super().__init__()
         if not 0 <= dropout < 1:
             msg = f"got dropout={dropout}, need 0 <= dropout < 1"
             raise ValueError(msg)
-        self.lru = LRU(d_model, d_state, r_min, r_max, max_phase)
+        self.layer = layer
         self.norm = nn.BatchNorm1d(d_model)
         self.gate = nn.Linear(d_model, 2 * d_model)
         self.dropout = nn.Dropout(dropout)
@@ -81,7 +68,8 @@ class LRUBlock(nn.Module):
             If the inputs or the mask have another shape.
         """
         check_sequences(inputs, "d_model", self.gate.in_features)
-        hidden = self.dropout(functional.gelu(self.lru(self._normalised(inputs, mask))))
+        hidden = self.layer(self._normalised(inputs, mask))
+        hidden = self.dropout(functional.gelu(hidden))
         update: Tensor = self.dropout(functional.glu(self.gate(hidden), dim=-1))
         return inputs + update
 

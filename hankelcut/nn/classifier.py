@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
-from hankelcut.nn.blocks import LRUBlock, check_sequences
+from hankelcut.nn.blocks import ResidualBlock, check_sequences
+from hankelcut.nn.layer_kinds import LayerKind, make_layer
 
 __all__ = ["InputKind", "SequenceClassifier"]
 
@@ -37,13 +38,17 @@ class SequenceClassifier(nn.Module):
         What the sequences hold.
     n_documents : int
         Sequences to an example; one model reads them all, each for itself.
-    dropout, r_min, r_max, max_phase : float
-        As in `LRUBlock`.
+    layer : {"lru", "s5"}
+        What each block has.
+    dropout : float
+        As in `ResidualBlock`.
+    r_min, r_max, max_phase : float
+        As in `make_layer`.
 
     Raises
     ------
     ValueError
-        If a size, a range or the kind of input is not one that there is.
+        If a size, a range, the kind of input or the layer is not one that there is.
 
     References
     ----------
@@ -61,6 +66,7 @@ class SequenceClassifier(nn.Module):
         n_blocks: int = 1,
         inputs: InputKind = "channels",
         n_documents: int = 1,
+        layer: LayerKind = "lru",
         dropout: float = 0.0,
         r_min: float = 0.0,
         r_max: float = 1.0,
@@ -83,12 +89,16 @@ class SequenceClassifier(nn.Module):
             else nn.Linear(d_input, d_model)
         )
         self.blocks = nn.ModuleList(
-            LRUBlock(
+            ResidualBlock(
+                make_layer(
+                    layer,
+                    d_model,
+                    d_state,
+                    r_min=r_min,
+                    r_max=r_max,
+                    max_phase=max_phase,
+                ),
                 d_model,
-                d_state,
-                r_min=r_min,
-                r_max=r_max,
-                max_phase=max_phase,
                 dropout=dropout,
             )
             for _ in range(n_blocks)

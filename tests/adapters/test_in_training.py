@@ -161,11 +161,11 @@ def test_loading_resizes_an_optimizer_that_already_exists(model, batch, train):
             r"head.bias has shape \(6,\)",
         ),
         (
-            lambda s: s.update({"blocks.0.lru.B_re": torch.zeros(16, 9)}),
-            r"blocks.0.lru.B_re has shape \(16, 9\)",
+            lambda s: s.update({"blocks.0.layer.B_re": torch.zeros(16, 9)}),
+            r"blocks.0.layer.B_re has shape \(16, 9\)",
         ),
         (
-            lambda s: s.update({"blocks.0.lru.B_re": torch.zeros(9, 4)}),
+            lambda s: s.update({"blocks.0.layer.B_re": torch.zeros(9, 4)}),
             r"have \[9, 16\] states",
         ),
     ],
@@ -232,14 +232,14 @@ def test_damaged_reducer_states_are_refused(model, damage):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda v: v.numpy(), "got blocks.0.lru.B_re as ndarray"),
+        (lambda v: v.numpy(), "got blocks.0.layer.B_re as ndarray"),
         (lambda v: v.to(torch.complex64), "as torch.complex64"),
     ],
 )
 def test_values_of_another_kind_change_nothing(model, damage, message):
     state = {k: v.clone() for k, v in model.state_dict().items()}
     hc.adapters.reduce_(model, FixedFraction(0.5))
-    state["blocks.0.lru.B_re"] = damage(state["blocks.0.lru.B_re"])
+    state["blocks.0.layer.B_re"] = damage(state["blocks.0.layer.B_re"])
     before = {k: v.clone() for k, v in model.state_dict().items()}
     with pytest.raises(hc.CheckpointMismatchError, match=message):
         load_reduced(model, state)
@@ -250,9 +250,9 @@ def test_values_of_another_kind_change_nothing(model, damage, message):
 def test_loading_equal_sizes_keeps_the_parameters(model, batch, train):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     load_reduced(model, {k: v.clone() for k, v in model.state_dict().items()})
-    before = model.blocks[0].lru.B_re.detach().clone()
+    before = model.blocks[0].layer.B_re.detach().clone()
     train(model, optimizer, batch)
-    assert not torch.equal(model.blocks[0].lru.B_re, before)
+    assert not torch.equal(model.blocks[0].layer.B_re, before)
 
 
 def test_loading_refuses_a_foreign_optimizer(model):

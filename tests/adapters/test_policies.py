@@ -70,6 +70,9 @@ def test_budgets_out_of_range_are_refused():
         GlobalBudget(3, "size")
     with pytest.raises(hc.PolicyError, match="states=2, need at least 3"):
         GlobalBudget(2).targets(SPECTRA)
+    unbounded = {"mixer": LayerSpectrum((math.inf, math.inf, 0.0), (1.0, 0.2, 0.0))}
+    with pytest.raises(hc.PolicyError, match="but mixer has no error bound; use 'ene"):
+        GlobalBudget(2, "error").targets({**SPECTRA, **unbounded})
 
 
 def test_a_model_is_cut_to_its_budget(model):

@@ -170,7 +170,7 @@ def test_filter_leaves_layers_alone(model):
     event = reduce_(
         model, TargetOrder(4), filter_fn=lambda name, layer: name.startswith("blocks.1")
     )
-    assert [cut.name for cut in event.layers] == ["blocks.1.lru"]
+    assert [cut.name for cut in event.layers] == ["blocks.1.layer"]
     assert list(state_sizes(model).values()) == [16, 4]
 
 
@@ -228,7 +228,7 @@ def test_old_graphs_stay_alive(make_layer):
 
 @pytest.mark.parametrize(
     ("policy", "error", "message"),
-    [(ErrorTolerance(1e9), hc.PolicyError, r"remove every state of blocks\.0\.lru")],
+    [(ErrorTolerance(1e9), hc.PolicyError, r"remove every state of blocks\.0\.layer")],
 )
 def test_policies_that_remove_everything_change_nothing(
     model, batch, train, policy, error, message
@@ -245,7 +245,7 @@ def test_diverged_layers_change_nothing(model, batch, train):
     optimizer = torch.optim.Adam(model.parameters())
     train(model, optimizer, batch)
     with torch.no_grad():
-        model.blocks[1].lru.B_re[0, 0] = math.nan
+        model.blocks[1].layer.B_re[0, 0] = math.nan
     before = snapshot(model, optimizer)
     with pytest.raises(hc.InvalidSystemError, match="B_re holds 1 NaN"):
         reduce_(model, EnergyTolerance(0.1), optimizer=optimizer)
@@ -256,7 +256,7 @@ def test_foreign_optimizers_change_nothing(model):
     optimizer = torch.optim.Adam(model.head.parameters())
     before = snapshot(model, optimizer)
     with pytest.raises(
-        hc.OptimizerMismatchError, match=r"does not hold blocks\.0\.lru\.nu_log"
+        hc.OptimizerMismatchError, match=r"does not hold blocks\.0\.layer\.nu_log"
     ):
         reduce_(model, EnergyTolerance(0.1), optimizer=optimizer)
     assert_unchanged(model, before, optimizer)
@@ -328,8 +328,8 @@ def test_layers_with_more_state_tensors_are_refused():
 
 def test_errors_name_the_layer(model):
     with torch.no_grad():
-        model.blocks[1].lru.C_im[0, 0] = math.nan
-    with pytest.raises(hc.InvalidSystemError, match=r"blocks\.1\.lru: .*C_im"):
+        model.blocks[1].layer.C_im[0, 0] = math.nan
+    with pytest.raises(hc.InvalidSystemError, match=r"blocks\.1\.layer: .*C_im"):
         reduce_(model, EnergyTolerance(0.1))
 
 

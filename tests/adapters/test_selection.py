@@ -46,7 +46,7 @@ def test_the_policy_decides_their_number_and_the_error_is_certified(
 @pytest.mark.parametrize("selection", ["hinf", "energy"])
 def test_states_and_their_moments_stay_as_they_are(model, batch, train, selection):
     """Where rows of B have the scale that a cut gives them."""
-    layer = model.blocks[0].lru
+    layer = model.blocks[0].layer
     with torch.no_grad():
         layer.B_im.zero_()
         layer.B_re.abs_()
@@ -82,10 +82,10 @@ def _matching(layer, before, kept):
 def test_pruning_by_one_threshold_shares_a_budget_by_scores(model):
     """LAST: normalised scores, one threshold over the layers."""
     with torch.no_grad():
-        model.blocks[1].lru.C_re *= 0.2
-        model.blocks[1].lru.C_im *= 0.2
+        model.blocks[1].layer.C_re *= 0.2
+        model.blocks[1].layer.C_im *= 0.2
     wanted = {}
-    for name in ("blocks.0.lru", "blocks.1.lru"):
+    for name in ("blocks.0.layer", "blocks.1.layer"):
         scores = modal_scores(extract(model.get_submodule(name)), "hinf")
         falling = scores.sort(descending=True).values
         wanted[name] = falling / falling.cumsum(0)

@@ -97,7 +97,7 @@ def test_demo_prints_the_table_and_writes_its_figures(
     assert figures["reduced"]["states"] < figures["full"]["states"] == 20
     # Without a terminal, progress is lines of text, cuts and evaluations.
     assert "full-seed-0, step 12/12: loss " in err
-    assert "reduced-seed-1, step 1: blocks.0.lru 10 → " in err
+    assert "reduced-seed-1, step 1: blocks.0.layer 10 → " in err
     # Again, and with another configuration: both just work. (Drawing takes long.)
     monkeypatch.setattr("hankelcut.experiments.demo.write_report", no_report)
     assert call("demo", "--quick")[0] == 0

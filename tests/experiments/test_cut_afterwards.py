@@ -5,13 +5,13 @@ import copy
 import pytest
 import torch
 
-from hankelcut import hankel_singular_values
+from hankelcut import UnsupportedLayerError, hankel_singular_values
 from hankelcut.adapters import extract
 from hankelcut.experiments.cut_afterwards import LRUWithFeedthrough, cut_afterwards
 from hankelcut.nn import SequenceClassifier
 from tests.helpers import unchecked_types
 
-NAMES = ("blocks.0.lru", "blocks.1.lru")
+NAMES = ("blocks.0.layer", "blocks.1.layer")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def model() -> SequenceClassifier:
 
 def sizes(model: SequenceClassifier) -> list[int]:
     return [
-        (b.lru.lru if isinstance(b.lru, LRUWithFeedthrough) else b.lru).d_state
+        (b.layer.lru if isinstance(b.layer, LRUWithFeedthrough) else b.layer).d_state
         for b in model.blocks
     ]
 
@@ -42,16 +42,24 @@ def test_balanced_truncation_leaves_each_layer_its_order(model) -> None:
     assert len(events) == 2
     inputs = torch.randn(2, 200, 4, dtype=torch.float64)
     for block, other, event in zip(model.blocks, cut.blocks, events, strict=True):
-        change = block.lru(inputs) - other.lru(inputs)
+        change = block.layer(inputs) - other.layer(inputs)
         gain = change.norm() / inputs.norm()
         assert gain <= event.layers[0].error_bound
+
+
+def test_singular_perturbation_of_another_layer_is_refused() -> None:
+    model = SequenceClassifier(1, 3, d_model=4, d_state=6, layer="s5")
+    with pytest.raises(
+        UnsupportedLayerError, match=r"0\.layer: got an S5 for .*an LRU"
+    ):
+        cut_afterwards(model, "perturbed", {NAMES[0]: 3})
 
 
 @pytest.mark.parametrize("kind", ["hinf", "energy"])
 def test_pruning_distributes_the_states_over_the_layers(model, kind: str) -> None:
     with torch.no_grad():
-        model.blocks[1].lru.C_re[:, :15] *= 1e-4
-        model.blocks[1].lru.C_im[:, :15] *= 1e-4
+        model.blocks[1].layer.C_re[:, :15] *= 1e-4
+        model.blocks[1].layer.C_im[:, :15] *= 1e-4
     (event,) = cut_afterwards(model, kind, dict.fromkeys(NAMES, 10))
     assert sum(sizes(model)) == 20
     assert sizes(model)[1] <= 6
@@ -69,16 +77,16 @@ def test_singular_perturbation_keeps_the_static_gain(model) -> None:
     for layer, other, balanced in zip(
         model.blocks, perturbed.blocks, truncated.blocks, strict=True
     ):
-        gains = [item.lru(steps)[:, -1] for item in (layer, other, balanced)]
+        gains = [item.layer(steps)[:, -1] for item in (layer, other, balanced)]
         assert (gains[1] - gains[0]).abs().max() < 1e-9
         assert (gains[2] - gains[0]).abs().max() > 1e-3
-        assert other.lru(impulses)[:, :7].abs().max() == 0
-        assert other.lru.lru.d_state <= 5
+        assert other.layer(impulses)[:, :7].abs().max() == 0
+        assert other.layer.lru.d_state <= 5
         # Its error is bounded as that of balanced truncation is.
         inputs = torch.randn(2, 400, 4, dtype=torch.float64)
-        change = layer.lru(inputs) - other.lru(inputs)
-        values = hankel_singular_values(extract(layer.lru))
-        kept = 2 * other.lru.lru.d_state
+        change = layer.layer(inputs) - other.layer(inputs)
+        values = hankel_singular_values(extract(layer.layer))
+        kept = 2 * other.layer.lru.d_state
         assert change.norm() <= 2 * values[kept - 1 :].sum() * inputs.norm()
 
 

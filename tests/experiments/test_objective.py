@@ -76,20 +76,20 @@ def test_the_penalty_is_the_sum_of_the_layers_values(
     assert objective(model, CHOSEN, 3)[0] == objective(model, CHOSEN, 3)[1]
     total, loss = objective(model, CHOSEN, 4)
     norms = sum(
-        float(hankel_singular_values(extract(block.lru)).sum())
+        float(hankel_singular_values(extract(block.layer)).sum())
         for block in model.blocks
     )
     assert (total - loss).item() == pytest.approx(0.5 * norms, rel=1e-5)
     total.backward()
     for block in model.blocks:
         for name in ("nu_log", "theta_log", "gamma_log", "B_im", "C_re"):
-            assert block.lru.get_parameter(name).grad.abs().sum() > 0
+            assert block.layer.get_parameter(name).grad.abs().sum() > 0
 
 
 def test_systems_with_gradients_are_those_that_adapters_read(
     model: SequenceClassifier,
 ) -> None:
-    layer = model.blocks[0].lru
+    layer = model.blocks[0].layer
     own, read = differentiable_system(layer), extract(layer)
     for name in ("exponents", "B", "C", "D"):
         torch.testing.assert_close(getattr(own, name).detach(), getattr(read, name))
@@ -102,7 +102,7 @@ def test_a_penalty_shrinks_the_values(plain: Recipe, tiny_task: Task) -> None:
         recipe = dataclasses.replace(recipe, steps=60, learning_rate=3e-2)
         model = train(recipe, tiny_task).model
         return sum(
-            float(hankel_singular_values(extract(block.lru)).sum())
+            float(hankel_singular_values(extract(block.layer)).sum())
             for block in model.blocks
         )
 

@@ -20,6 +20,7 @@ from hankelcut.experiments.cut_plan import CutPlan
 from hankelcut.experiments.recipe import Distillation, HankelPenalty, Recipe
 from hankelcut.experiments.recipes import RECIPES, recipe_for
 from hankelcut.experiments.tasks import TASKS
+from tests.helpers import unchecked_types
 
 
 def attempts(recipe: Recipe) -> list[int]:
@@ -93,10 +94,11 @@ def test_wrong_plain_values_are_named(values: dict[str, Any], message: str) -> N
         ("weight_decay", -0.1, r"need a number >= 0"),
         ("warmup_share", 1.0, r"need a share in \[0, 1\)"),
         ("seed", -1, r"need at least 0"),
+        ("layer", "gru", r"got layer='gru', need one of lru, s5"),
     ],
 )
-def test_values_out_of_range_are_named(name: str, value: float, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+def test_values_out_of_range_are_named(name: str, value: object, message: str) -> None:
+    with unchecked_types(), pytest.raises(ValueError, match=message):
         dataclasses.replace(Recipe(), **{name: value})
 
 
@@ -225,6 +227,11 @@ def test_a_constant_rate_has_no_warmup() -> None:
 def test_parts_out_of_range_are_named(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_only_an_lru_is_penalised() -> None:
+    with pytest.raises(ValueError, match=r"got penalty=.*, need None, or layer='lru'"):
+        Recipe(layer="s5", penalty=HankelPenalty(0.1))
 
 
 def test_every_task_has_a_recipe() -> None:

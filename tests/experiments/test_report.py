@@ -124,7 +124,7 @@ def test_report_holds_every_figure_and_stands_alone(
     assert cuts[0][:4] == [
         "cut, seed 3",
         "3",
-        "blocks.0.lru",
+        "blocks.0.layer",
         f"{first.states_before} → {first.states_after}",
     ]
     assert cuts[0][4] == f"{first.error_bound:.3g}"

@@ -57,7 +57,7 @@ def test_texts_are_learnt_and_layers_cut(n_documents: int, tmp_path: Path) -> No
         evaluate_every=30,
     )
     result = train(recipe, task, folder=tmp_path)
-    assert result.states == {"blocks.0.lru": 4}
+    assert result.states == {"blocks.0.layer": 4}
     assert result.test_accuracy > 0.9
     read, model = load_model(tmp_path / "model.safetensors", task)
     assert read == recipe

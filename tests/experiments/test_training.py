@@ -63,9 +63,11 @@ def result(tiny_recipe: Recipe, tiny_task: Task) -> RunResult:
     return train(tiny_recipe, tiny_task)
 
 
-def test_a_run_learns(tiny_recipe: Recipe, tiny_task: Task) -> None:
-    recipe = replace(tiny_recipe, steps=60, learning_rate=3e-2)
+@pytest.mark.parametrize("layer", ["lru", "s5"])
+def test_a_run_learns(tiny_recipe: Recipe, tiny_task: Task, layer: str) -> None:
+    recipe = replace(tiny_recipe, layer=layer, steps=60, learning_rate=3e-2)
     result = train(recipe, tiny_task)
+    assert result.total_states < 2 * recipe.d_state
     assert losses(result)[-1] < 0.5 * losses(result)[0]
     # A third would be chance.
     assert min(result.test_accuracy, result.validation_accuracy) > 0.7
@@ -165,26 +167,32 @@ def test_spectra_are_those_of_the_model(
 def test_spectra_leave_damaged_layers_out(tiny_recipe: Recipe, tiny_task: Task) -> None:
     model = build_model(tiny_recipe, tiny_task)
     with torch.no_grad():
-        model.blocks[0].lru.B_re[2, 3] = torch.nan
-    assert list(hankel_spectra(model)) == ["blocks.1.lru"]
+        model.blocks[0].layer.B_re[2, 3] = torch.nan
+    assert list(hankel_spectra(model)) == ["blocks.1.layer"]
 
 
 def test_spectra_are_accurate(tiny_recipe: Recipe, tiny_task: Task) -> None:
     from hankelcut.adapters import extract
 
     model = build_model(tiny_recipe, tiny_task)
-    expected = hankel_singular_values(extract(model.blocks[1].lru)).tolist()
-    found = hankel_spectra(model)["blocks.1.lru"]
+    expected = hankel_singular_values(extract(model.blocks[1].layer)).tolist()
+    found = hankel_spectra(model)["blocks.1.layer"]
     assert found == pytest.approx(expected, abs=1e-6 * expected[0])
 
 
 @pytest.mark.parametrize("slow_output", [True, False])
 @pytest.mark.parametrize("decay_state", [True, False])
+@pytest.mark.parametrize("layer", ["lru", "s5"])
 def test_optimizer_groups(
-    tiny_recipe: Recipe, tiny_task: Task, slow_output: bool, decay_state: bool
+    tiny_recipe: Recipe,
+    tiny_task: Task,
+    slow_output: bool,
+    decay_state: bool,
+    layer: str,
 ) -> None:
     recipe = replace(
         tiny_recipe,
+        layer=layer,
         learning_rate=0.1,
         state_rate_factor=0.25,
         slow_output=slow_output,
@@ -201,10 +209,14 @@ def test_optimizer_groups(
     }
     assert found.keys() == dict(model.named_parameters()).keys()
     decay = recipe.weight_decay
+    poles = {
+        "lru": ("nu_log", "theta_log", "gamma_log"),
+        "s5": ("log_decay", "frequency", "log_step"),
+    }
     slow = ("B_re", "B_im", *(("C_re", "C_im") if slow_output else ()))
     for name, values in found.items():
         last = name.split(".")[-1]
-        if last in ("nu_log", "theta_log", "gamma_log"):
+        if last in poles[layer]:
             assert values == (0.025, 0)
         elif last in slow:
             assert values == (0.025, decay if decay_state else 0)

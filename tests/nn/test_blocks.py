@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hankelcut.nn import LRU, LRUBlock, SequenceClassifier
+from hankelcut.nn import LRU, S5, ResidualBlock, SequenceClassifier
+from tests.helpers import unchecked_types
 
 
 @pytest.fixture(autouse=True)
@@ -13,14 +14,17 @@ def _seeded() -> None:
     torch.manual_seed(3)
 
 
-def small_classifier(**options: float) -> SequenceClassifier:
-    return SequenceClassifier(
-        2, 4, d_model=6, d_state=5, n_blocks=3, **options
-    ).double()
+def a_block(dropout: float) -> ResidualBlock:
+    return ResidualBlock(LRU(6, 5), 6, dropout=dropout)
 
 
-def test_block_is_norm_lru_gelu_gate_and_residual() -> None:
-    block = LRUBlock(6, 5, dropout=0.4).double()
+def small_classifier(**options: object) -> SequenceClassifier:
+    sizes = {"d_model": 6, "d_state": 5, "n_blocks": 3}
+    return SequenceClassifier(2, 4, **{**sizes, **options}).double()
+
+
+def test_block_is_norm_layer_gelu_gate_and_residual() -> None:
+    block = a_block(0.4).double()
     inputs = 3 + 2 * torch.randn(4, 7, 6, dtype=torch.float64)
     with torch.no_grad():
         block.norm.weight.uniform_(0.5, 2)
@@ -31,14 +35,14 @@ def test_block_is_norm_lru_gelu_gate_and_residual() -> None:
         mean = inputs.mean((0, 1))
         deviation = torch.sqrt(inputs.var((0, 1), correction=0) + block.norm.eps)
         normalised = (inputs - mean) / deviation * block.norm.weight + block.norm.bias
-        hidden = functional.gelu(block.lru(normalised))
+        hidden = functional.gelu(block.layer(normalised))
         value, gate = block.gate(hidden).chunk(2, dim=-1)
         expected = inputs + value * torch.sigmoid(gate)
     torch.testing.assert_close(outputs, expected)
 
 
 def test_dropout_acts_in_training_only() -> None:
-    block = LRUBlock(6, 5, dropout=0.4)
+    block = a_block(0.4)
     inputs = torch.randn(4, 7, 6)
     dropped = []
     block.dropout.register_forward_hook(
@@ -75,8 +79,9 @@ def test_classifier_is_encoder_blocks_mean_and_head() -> None:
     torch.testing.assert_close(model(inputs), expected)
 
 
-def test_every_parameter_gets_a_gradient() -> None:
-    model = small_classifier(r_min=0.5, r_max=0.9, max_phase=1.0)
+@pytest.mark.parametrize("layer", ["lru", "s5"])
+def test_every_parameter_gets_a_gradient(layer: str) -> None:
+    model = small_classifier(layer=layer, r_min=0.5, r_max=0.9, max_phase=1.0)
     inputs = torch.randn(5, 9, 2, dtype=torch.float64)
     functional.cross_entropy(model(inputs), torch.tensor([0, 1, 2, 3, 0])).backward()
     for name, value in model.named_parameters():
@@ -95,7 +100,14 @@ def test_options_reach_the_layers() -> None:
         assert ((radius > 0.69) & (radius < 0.81)).all()
     assert all(m.p == 0.3 for m in model.modules() if isinstance(m, nn.Dropout))
     slow = SequenceClassifier(2, 4, d_model=6, d_state=50, max_phase=0.1)
-    assert (slow.blocks[0].lru.theta_log.exp() <= 0.1 + 1e-6).all()
+    assert (slow.blocks[0].layer.theta_log.exp() <= 0.1 + 1e-6).all()
+
+
+@pytest.mark.parametrize(("kind", "layer"), [("lru", LRU), ("s5", S5)])
+def test_blocks_have_the_layer_that_is_named(kind: str, layer: type) -> None:
+    model = small_classifier(layer=kind)
+    assert [type(block.layer) for block in model.blocks] == [layer] * 3
+    assert [(b.layer.d_model, b.layer.d_state) for b in model.blocks] == [(6, 5)] * 3
 
 
 def test_it_learns_what_only_a_memory_can_know() -> None:
@@ -122,9 +134,14 @@ def test_it_learns_what_only_a_memory_can_know() -> None:
 
 def test_bad_arguments_say_what_is_needed() -> None:
     with pytest.raises(ValueError, match=r"got dropout=1.0, need 0 <= dropout < 1"):
-        LRUBlock(6, 5, dropout=1.0)
+        a_block(1.0)
     with pytest.raises(ValueError, match=r"got d_model=6, d_state=0"):
-        LRUBlock(6, 0)
+        small_classifier(d_state=0)
+    with (
+        unchecked_types(),
+        pytest.raises(ValueError, match="got layer='gru', need one of lru, s5"),
+    ):
+        small_classifier(layer="gru")
     with pytest.raises(ValueError, match=r"n_blocks=0, .*need all at least 1"):
         SequenceClassifier(2, 4, d_model=6, d_state=5, n_blocks=0)
     model = small_classifier()

@@ -132,16 +132,16 @@ def test_step_counts_stay_and_groups_keep_their_settings(model, batch, train):
     assert [names[id(p)] for p in after["params"]] == [
         n for n, _ in model.named_parameters() if "lru" in n
     ]
-    assert float(optimizer.state[model.blocks[0].lru.nu_log]["step"]) == 4
+    assert float(optimizer.state[model.blocks[0].layer.nu_log]["step"]) == 4
 
 
 def test_pole_moments_restart_at_the_largest_old_one(model, batch, train):
     optimizer = torch.optim.Adam(model.parameters())
     for _ in range(3):
         train(model, optimizer, batch)
-    old = optimizer.state[model.blocks[0].lru.nu_log]["exp_avg_sq"].max()
+    old = optimizer.state[model.blocks[0].layer.nu_log]["exp_avg_sq"].max()
     reduce_(model, TargetOrder(6), optimizer=optimizer)
-    new = optimizer.state[model.blocks[0].lru.nu_log]
+    new = optimizer.state[model.blocks[0].layer.nu_log]
     assert bool((new["exp_avg_sq"] == old).all())
     assert not bool(new["exp_avg"].any())
 
@@ -150,19 +150,19 @@ def test_slicing_keeps_the_first_entries(model, batch, train):
     optimizer = torch.optim.Adam(model.parameters())
     for _ in range(3):
         train(model, optimizer, batch)
-    old = optimizer.state[model.blocks[0].lru.C_re]["exp_avg"].clone()
+    old = optimizer.state[model.blocks[0].layer.C_re]["exp_avg"].clone()
     reduce_(model, TargetOrder(6), optimizer=optimizer, optimizer_state="slice")
-    new = optimizer.state[model.blocks[0].lru.C_re]["exp_avg"]
+    new = optimizer.state[model.blocks[0].layer.C_re]["exp_avg"]
     torch.testing.assert_close(new, old[:, :6], rtol=0, atol=0)
 
 
 def test_unknown_state_is_refused_before_anything_changes(model, batch, train):
     optimizer = torch.optim.RMSprop(model.parameters())
     train(model, optimizer, batch)
-    before = model.blocks[0].lru.nu_log
+    before = model.blocks[0].layer.nu_log
     with pytest.raises(hc.OptimizerMismatchError, match=r"square_avg.*reset"):
         reduce_(model, EnergyTolerance(0.1), optimizer=optimizer)
-    assert model.blocks[0].lru.nu_log is before
+    assert model.blocks[0].layer.nu_log is before
     reduce_(model, TargetOrder(6), optimizer=optimizer, optimizer_state="reset")
     train(model, optimizer, batch)
 
@@ -179,7 +179,7 @@ def test_unknown_options_are_refused(option):
 @pytest.mark.parametrize("frozen", ["B_im", "C_re"])
 @pytest.mark.parametrize("mode", ["transport", "slice"])
 def test_partly_frozen_layers_train_on(model, batch, train, frozen, mode):
-    getattr(model.blocks[0].lru, frozen).requires_grad_(False)
+    getattr(model.blocks[0].layer, frozen).requires_grad_(False)
     optimizer = torch.optim.Adam(model.parameters())
     train(model, optimizer, batch)
     reduce_(model, TargetOrder(6), optimizer=optimizer, optimizer_state=mode)
@@ -192,10 +192,10 @@ def test_partly_frozen_layers_train_on(model, batch, train, frozen, mode):
 
 def test_optimizers_with_a_list_of_their_own_are_refused(model):
     optimizer = torch.optim.LBFGS(model.parameters())
-    before = model.blocks[0].lru.nu_log
+    before = model.blocks[0].layer.nu_log
     with pytest.raises(hc.OptimizerMismatchError, match="LBFGS keeps its own list"):
         reduce_(model, TargetOrder(6), optimizer=optimizer, optimizer_state="reset")
-    assert model.blocks[0].lru.nu_log is before
+    assert model.blocks[0].layer.nu_log is before
 
 
 def test_factored_moments_are_refused(model, batch, train):
