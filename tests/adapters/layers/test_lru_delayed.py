@@ -167,5 +167,5 @@ def test_deep_models_are_cut_block_by_block():
         model(inputs)
         reduce_(model, TargetOrder(10))
         by_scan, by_loop = (model(inputs, mode=mode)[0] for mode in ("scan", "loop"))
-    assert state_sizes(model) == {"blocks.0.layer": 10, "blocks.1.layer": 10}
+    assert state_sizes(model) == {"blocks.0.lru": 10, "blocks.1.lru": 10}
     torch.testing.assert_close(by_scan, by_loop)
