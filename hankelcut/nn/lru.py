@@ -7,7 +7,7 @@ from jaxtyping import Complex, Float, Inexact
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hankelcut.nn.scan import linear_scan
+from hankelcut.nn.diagonal_outputs import diagonal_outputs
 
 __all__ = ["LRU"]
 
@@ -127,9 +127,13 @@ class LRU(nn.Module):
             If the inputs have another shape or dtype.
         """
         self._check_inputs(inputs, "(batch, length, d_model)")
-        driven = self._drive(inputs.transpose(0, 1))
-        states = linear_scan(driven, self._exponents())
-        return self._read(states).transpose(0, 1) + self.D * inputs
+        return diagonal_outputs(
+            inputs,
+            self._exponents(),
+            torch.exp(self.gamma_log)[:, None] * torch.complex(self.B_re, self.B_im),
+            torch.complex(self.C_re, self.C_im),
+            self.D,
+        )
 
     def initial_state(self, batch: int) -> Complex[Tensor, "batch n"]:
         """Return the zero state of `batch` sequences, to begin `step` with.
@@ -179,12 +183,14 @@ class LRU(nn.Module):
                 f"{need} and {inputs.dtype.to_complex()}; begin with `initial_state`"
             )
             raise ValueError(msg)
-        state = torch.exp(self._exponents()) * state + self._drive(inputs)
+        multipliers = torch.exp(self._exponents()).to(state.dtype)
+        state = multipliers * state + self._drive(inputs)
         return self._read(state) + self.D * inputs, state
 
     def _exponents(self) -> Complex[Tensor, " n"]:
-        """Logarithms of the poles."""
-        return torch.complex(-torch.exp(self.nu_log), torch.exp(self.theta_log))
+        """Logarithms of the poles, in double precision."""
+        decay, phase = (x.double().exp() for x in (self.nu_log, self.theta_log))
+        return torch.complex(-decay, phase)
 
     def _drive(self, inputs: Float[Tensor, "*any m"]) -> Complex[Tensor, "*any n"]:
         """``exp(gamma) (B u)``: one real product gives both parts side by side."""
