@@ -25,7 +25,7 @@ from torch.nn import functional
 from hankelcut.nn import LRU, SequenceClassifier
 from hankelcut.nn.diagonal_outputs import _best_block, diagonal_outputs
 
-Step = Callable[[], None]
+Step = Callable[[], object]
 
 BATCH, LENGTH, N_CHANNELS, N_STATES = 8, 784, 64, 256
 RECIPE_BATCH, RECIPE_CHANNELS = 50, 8
@@ -116,7 +116,11 @@ def compare_with_peer() -> None:
 
 
 def print_floor() -> None:
-    """Print the time of the multiplications that every form of the layer needs."""
+    """Print the time of the flops and of the bytes that every form of the layer needs.
+
+    The bytes are those of inputs, outputs and the gradients of both, each once: a copy
+    of half as many moves as many.
+    """
     rows, width = BATCH * LENGTH, 2 * N_STATES
     inputs, driven = torch.randn(rows, N_CHANNELS), torch.randn(rows, width)
     weights = torch.randn(N_CHANNELS, width)
@@ -127,14 +131,20 @@ def print_floor() -> None:
             torch.mm(driven, weights.t())
             torch.mm(inputs.t(), driven)
 
+    source = torch.randn(rows, 2 * N_CHANNELS)
+    target = torch.empty_like(source)
+    steps = {"flops": products, "bytes": lambda: target.copy_(source)}
+    times = best_times(steps)
     flops = 12 * rows * N_CHANNELS * width
-    seconds = best_times({"floor": products})["floor"]
     print(
-        f"floor: the six products of B and C, {flops / 1e9:.2f} Gflop: "
-        f"{1e3 * seconds:.1f} ms, {flops / seconds / 1e9:.0f} Gflop/s"
+        f"floor by flops: the six products of B and C, {flops / 1e9:.2f} Gflop: "
+        f"{1e3 * times['flops']:.1f} ms, {flops / times['flops'] / 1e9:.0f} Gflop/s"
     )
-    mebibytes = 4 * rows * width / 2**20
-    print(f"the states of all steps: {mebibytes:.0f} MiB, once")
+    mebibytes = 2 * source.nbytes / 2**20
+    print(
+        f"floor by bytes: {mebibytes:.1f} MiB: {1e3 * times['bytes']:.2f} ms; "
+        f"the states of all steps would be {4 * rows * width / 2**20:.0f} MiB"
+    )
 
 
 def classifier_step(n_states: int) -> Step:
@@ -155,25 +165,26 @@ def classifier_step(n_states: int) -> Step:
 
 
 def by_states() -> None:
-    """Print the step of the recipe for fewer and fewer states."""
+    """Print the step of the recipe for fewer and fewer states, which take turns."""
     print(f"\nbatch {RECIPE_BATCH}, length {LENGTH}, H = {RECIPE_CHANNELS}")
+    counts = (256, 128, 64, 28, 13)
+    sizes = (RECIPE_BATCH, LENGTH, RECIPE_CHANNELS)
+    columns = {
+        "layer": best_times(
+            {str(n): layer_step(LRU(RECIPE_CHANNELS, n), *sizes) for n in counts}
+        ),
+        "classifier": best_times({str(n): classifier_step(n) for n in counts}),
+    }
     print(
-        f"{'states':12}{'layer, ms':>12}{'ratio':>8}{'classifier, ms':>16}{'ratio':>8}"
+        f"{'states':8}"
+        + "".join(f"{f'{name}, ms':>16}{'ratio':>8}" for name in columns)
     )
-    first = None
-    for n_states in (256, 128, 64, 28, 13):
-        layer = LRU(RECIPE_CHANNELS, n_states)
-        steps = {
-            "layer": layer_step(layer, RECIPE_BATCH, LENGTH, RECIPE_CHANNELS),
-            "classifier": classifier_step(n_states),
-        }
-        times = best_times(steps)
-        first = first or times
-        cells = "".join(
-            f"{1e3 * times[name]:{width}.1f}{times[name] / first[name]:8.2f}"
-            for name, width in (("layer", 12), ("classifier", 16))
+    for n in map(str, counts):
+        cells = (
+            f"{1e3 * times[n]:16.1f}{times[n] / times[str(counts[0])]:8.2f}"
+            for times in columns.values()
         )
-        print(f"{n_states:<12}{cells}")
+        print(f"{n:8}" + "".join(cells))
 
 
 def block_step(sizes: tuple[int, int, int], block: int) -> Step:
