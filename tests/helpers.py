@@ -1,6 +1,8 @@
 """What several test modules share: grids, conversion between backends, oracles."""
 
 import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -196,3 +198,18 @@ def error_of(
     """Certified lower and upper end of the H-infinity error of a reduction."""
     bracket = hinf_norm(error_system(full, reduced), rtol=0.01)
     return float(bracket.lower), float(bracket.upper)
+
+
+def call_in_new_process(module: str, function: str, **environment: str) -> None:
+    """Call a function of a test module where nothing is imported or type-checked yet.
+
+    Compilers read environment variables as they are imported, and cannot look through
+    the wrappers that check shapes in tests.
+    """
+    code = f"import importlib; importlib.import_module({module!r}).{function}()"
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    root = Path(__file__).parent.parent
+    run = subprocess.run(
+        command, cwd=root, env=os.environ | environment, text=True, capture_output=True
+    )
+    assert run.returncode == 0, run.stderr

@@ -49,7 +49,7 @@ MAY_IMPORT_SCIPY = {
     "lti.systems._matrix_logarithm": "the array API has no logarithm of matrices",
     "lti.systems._sparse_lu": "the array API has no sparse matrices",
 }
-OPTIONAL = {"control", "lightning", "pymor", "slycot", "transformers"}
+OPTIONAL = {"control", "lightning", "pymor", "slycot", "transformers", "triton"}
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from abc import ABC, abstractmethod
 import torch
 from jaxtyping import Complex, Float, Inexact
 from torch import Tensor, nn
-from torch.nn import functional
 
-from hankelcut.nn.scan import linear_scan
+from hankelcut.nn.diagonal_outputs import diagonal_outputs
 
 __all__ = ["DiagonalRecurrence"]
 
@@ -33,11 +32,11 @@ class DiagonalRecurrence(nn.Module, ABC):
 
     @abstractmethod
     def _exponents(self) -> Complex[Tensor, " n"]:
-        """Logarithms of the poles."""
+        """Logarithms of the poles, in double precision."""
 
     @abstractmethod
     def _input_weights(self) -> Complex[Tensor, "n m"]:
-        """Input matrix of the discrete system."""
+        """Input matrix of the discrete system, of the parameters' precision."""
 
     @property
     def d_model(self) -> int:
@@ -74,9 +73,13 @@ class DiagonalRecurrence(nn.Module, ABC):
             If the inputs have another shape or dtype.
         """
         self._check_inputs(inputs, "(batch, length, d_model)")
-        driven = self._drive(inputs.transpose(0, 1))
-        states = linear_scan(driven, self._exponents())
-        return self._read(states).transpose(0, 1) + self.D * inputs
+        return diagonal_outputs(
+            inputs,
+            self._exponents(),
+            self._input_weights(),
+            torch.complex(self.C_re, self.C_im),
+            self.D,
+        )
 
     def initial_state(self, batch: int) -> Complex[Tensor, "batch n"]:
         """Return the zero state of `batch` sequences, to begin `step` with.
@@ -125,21 +128,10 @@ class DiagonalRecurrence(nn.Module, ABC):
                 f"{need} and {inputs.dtype.to_complex()}; begin with `initial_state`"
             )
             raise ValueError(msg)
-        state = torch.exp(self._exponents()) * state + self._drive(inputs)
-        return self._read(state) + self.D * inputs, state
-
-    def _drive(self, inputs: Float[Tensor, "*any m"]) -> Complex[Tensor, "*any n"]:
-        """``W u``: one real product gives both parts side by side."""
-        weight = torch.view_as_real(self._input_weights()).transpose(1, 2)
-        driven = functional.linear(inputs, weight.flatten(0, 1))
-        return torch.view_as_complex(driven.view(*inputs.shape[:-1], self.d_state, 2))
-
-    def _read(self, states: Complex[Tensor, "*any n"]) -> Float[Tensor, "*any m"]:
-        """``Re(C x)``: one real product with both parts side by side."""
-        weight = torch.stack((self.C_re, -self.C_im), dim=2)
-        return functional.linear(
-            torch.view_as_real(states).flatten(-2), weight.flatten(1, 2)
-        )
+        multipliers = torch.exp(self._exponents()).to(state.dtype)
+        state = multipliers * state + inputs.to(state.dtype) @ self._input_weights().mT
+        outputs = (state @ torch.complex(self.C_re, self.C_im).mT).real
+        return outputs + self.D * inputs, state
 
     def _check_inputs(self, inputs: Tensor, need: str) -> None:
         """Raise ValueError unless the inputs fit the layer and the named axes."""

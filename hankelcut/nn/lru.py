@@ -3,11 +3,10 @@
 import math
 
 import torch
-from jaxtyping import Complex, Float, Inexact
+from jaxtyping import Complex, Float
 from torch import Tensor, nn
-from torch.nn import functional
 
-from hankelcut.nn.scan import linear_scan
+from hankelcut.nn._diagonal_recurrence import DiagonalRecurrence
 
 __all__ = ["LRU"]
 
@@ -16,7 +15,7 @@ __all__ = ["LRU"]
 _DRAW_MARGIN = torch.finfo(torch.float32).eps
 
 
-class LRU(nn.Module):
+class LRU(DiagonalRecurrence):
     r"""Linear recurrent unit, a diagonal state-space model with a real output.
 
     .. math::
@@ -92,129 +91,15 @@ class LRU(nn.Module):
         self.C_im = nn.Parameter(scale_C * torch.randn(d_model, d_state))
         self.D = nn.Parameter(torch.randn(d_model))
 
-    @property
-    def d_model(self) -> int:
-        """Number of input and output channels."""
-        return self.D.shape[0]
-
-    @property
-    def d_state(self) -> int:
-        """Number of complex states at present."""
-        return self.nu_log.shape[0]
-
-    def extra_repr(self) -> str:
-        """Sizes, as ``repr(model)`` shows them."""
-        return f"d_model={self.d_model}, d_state={self.d_state}"
-
-    def forward(
-        self, inputs: Inexact[Tensor, "..."]
-    ) -> Float[Tensor, "batch length m"]:
-        """Run the layer over whole sequences, from the zero state.
-
-        Parameters
-        ----------
-        inputs : (batch, length, d_model) tensor
-            The sequences; any length, of the parameters' dtype.
-
-        Returns
-        -------
-        (batch, length, d_model) tensor
-            The outputs, of the shape and dtype of the inputs.
-
-        Raises
-        ------
-        ValueError
-            If the inputs have another shape or dtype.
-        """
-        self._check_inputs(inputs, "(batch, length, d_model)")
-        driven = self._drive(inputs.transpose(0, 1))
-        states = linear_scan(driven, self._exponents())
-        return self._read(states).transpose(0, 1) + self.D * inputs
-
-    def initial_state(self, batch: int) -> Complex[Tensor, "batch n"]:
-        """Return the zero state of `batch` sequences, to begin `step` with.
-
-        Parameters
-        ----------
-        batch : int
-            Number of sequences.
-
-        Returns
-        -------
-        (batch, d_state) complex tensor
-            Zeros of the layer's dtype and device.
-        """
-        dtype = self.nu_log.dtype.to_complex()
-        return self.nu_log.new_zeros(batch, self.d_state, dtype=dtype)
-
-    def step(
-        self, inputs: Inexact[Tensor, "..."], state: Inexact[Tensor, "..."]
-    ) -> tuple[Float[Tensor, "batch m"], Complex[Tensor, "batch n"]]:
-        """Advance by one time step, as inference over a stream does.
-
-        Parameters
-        ----------
-        inputs : (batch, d_model) tensor
-            One sample of every sequence.
-        state : (batch, d_state) complex tensor
-            The state after the sample before; see `initial_state`.
-
-        Returns
-        -------
-        outputs : (batch, d_model) tensor
-            What `forward` returns at this time.
-        state : (batch, d_state) complex tensor
-            The state after this sample.
-
-        Raises
-        ------
-        ValueError
-            If the inputs or the state have another shape or dtype.
-        """
-        self._check_inputs(inputs, "(batch, d_model)")
-        need = (inputs.shape[0], self.d_state)
-        if state.shape != need or state.dtype != inputs.dtype.to_complex():
-            msg = (
-                f"got a state of shape {tuple(state.shape)} and {state.dtype}, need "
-                f"{need} and {inputs.dtype.to_complex()}; begin with `initial_state`"
-            )
-            raise ValueError(msg)
-        state = torch.exp(self._exponents()) * state + self._drive(inputs)
-        return self._read(state) + self.D * inputs, state
-
     def _exponents(self) -> Complex[Tensor, " n"]:
-        """Logarithms of the poles."""
-        return torch.complex(-torch.exp(self.nu_log), torch.exp(self.theta_log))
+        """Logarithms of the poles, in double precision."""
+        decay, phase = (x.double().exp() for x in (self.nu_log, self.theta_log))
+        return torch.complex(-decay, phase)
 
-    def _drive(self, inputs: Float[Tensor, "*any m"]) -> Complex[Tensor, "*any n"]:
-        """``exp(gamma) (B u)``: one real product gives both parts side by side."""
-        weight = torch.stack((self.B_re, self.B_im), dim=1)
-        weight = weight * torch.exp(self.gamma_log)[:, None, None]
-        driven = functional.linear(inputs, weight.flatten(0, 1))
-        return torch.view_as_complex(driven.view(*inputs.shape[:-1], self.d_state, 2))
-
-    def _read(self, states: Complex[Tensor, "*any n"]) -> Float[Tensor, "*any m"]:
-        """``Re(C x)``: one real product with both parts side by side."""
-        weight = torch.stack((self.C_re, -self.C_im), dim=2)
-        return functional.linear(
-            torch.view_as_real(states).flatten(-2), weight.flatten(1, 2)
-        )
-
-    def _check_inputs(self, inputs: Tensor, need: str) -> None:
-        """Raise ValueError unless the inputs fit the layer and the named axes."""
-        n_axes = need.count(",") + 1
-        if inputs.ndim != n_axes or inputs.shape[-1] != self.d_model:
-            msg = (
-                f"got inputs of shape {tuple(inputs.shape)}, need {need} with "
-                f"d_model={self.d_model}"
-            )
-            raise ValueError(msg)
-        if inputs.dtype != self.D.dtype:
-            msg = (
-                f"got inputs of {inputs.dtype}, need {self.D.dtype}; convert the "
-                "inputs, or the layer with `.to(dtype)`"
-            )
-            raise ValueError(msg)
+    def _input_weights(self) -> Complex[Tensor, "n m"]:
+        """``exp(gamma) B``."""
+        B = torch.complex(self.B_re, self.B_im)
+        return torch.exp(self.gamma_log)[:, None] * B
 
 
 def _draw_poles(

@@ -91,17 +91,18 @@ class S5(DiagonalRecurrence):
         self.D = nn.Parameter(torch.randn(d_model))
 
     def _poles(self) -> Complex[Tensor, " n"]:
-        """Poles of the continuous system."""
-        return torch.complex(-torch.exp(self.log_decay), self.frequency)
+        """Poles of the continuous system, in double precision."""
+        return torch.complex(-self.log_decay.double().exp(), self.frequency.double())
 
     def _exponents(self) -> Complex[Tensor, " n"]:
-        """Logarithms of the poles, per sample."""
-        return torch.exp(self.log_step) * self._poles()
+        """Logarithms of the poles, per sample, in double precision."""
+        return torch.exp(self.log_step.double()) * self._poles()
 
     def _input_weights(self) -> Complex[Tensor, "n m"]:
         """``(e^(step a) - 1) / a B``, without the cancellation of the difference."""
         gain = torch.expm1(self._exponents()) / self._poles()
-        return gain[:, None] * torch.complex(self.B_re, self.B_im)
+        B = torch.complex(self.B_re, self.B_im)
+        return gain[:, None].to(B.dtype) * B
 
 
 def _hippo_frequencies(d_state: int) -> Float[Tensor, " n"]:

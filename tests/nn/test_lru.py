@@ -33,7 +33,7 @@ def literal_outputs(layer: LRU, inputs: Tensor) -> np.ndarray:
     return outputs
 
 
-@pytest.mark.parametrize("length", [0, 1, 9])
+@pytest.mark.parametrize("length", [0, 1, 9, 40])
 @pytest.mark.parametrize("batch", [0, 1, 4])
 def test_forward_is_the_defining_recurrence(
     layer: LRU, batch: int, length: int
