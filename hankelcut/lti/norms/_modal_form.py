@@ -42,8 +42,9 @@ _PER_TERM, _PER_COMPLEX_TERM = 0.5 * _EPS, 1.5 * _EPS
 # The bounds themselves are rounded, and then enlarged by this.
 _OUTWARDS = 1 + 1e-6
 _CONVERGENT = 0.5
-# Rounding of a pole of size 1 at most that is given by its logarithm.
-_LOGARITHM = 32 * _EPS
+# Rounding of a pole of size 1 at most that is given by its logarithm: one eps of its
+# modulus, two of its angle, and twice that for what libraries of functions may lose.
+_LOGARITHM = 8 * _EPS
 
 
 @dataclass(frozen=True, eq=False)
