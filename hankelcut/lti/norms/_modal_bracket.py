@@ -36,7 +36,7 @@ _MOST_EVALUATIONS = 200
 _SHARES = (0.05, 0.2)
 # The response of the diagonal form serves as lower end if its distance from the true
 # one is below this share of the width.
-_CLOSE = 1e-3
+_CLOSE = 2e-3
 _REFINEMENT_POINTS = 17
 _REFINEMENTS = 12
 # A grid this flat around its best point has the peak, to this share of the width.
