@@ -19,6 +19,7 @@ the Schur form. Rows of B that fall below the rounding of their own data are don
 columns of the factor are zero. Nothing but scaled numbers is squared.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ from hankelcut.lti.equations._schur_sylvester import (
     halfway,
     solve_stein,
     solve_sylvester,
+    sylvester_leaf,
 )
 from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
@@ -132,22 +134,32 @@ def _continuous(work: _Work) -> None:
 def _sweep_continuous(work: _Work) -> None:
     """Take the blocks of a small range one by one, the last one first."""
     T, B, R, b, M, _ = work
-    blocks = []
+    # What is left of B follows the columns of T that are: one product serves both.
+    rest, m = np.concatenate([T, B], axis=1), B.shape[1]
+    diagonal = []
     for j, k in _blocks_from_below(T):
-        block = continuous_block(T[j:k, j:k], B[j:k])
-        blocks.append(T[j:k, j:k] if block is None else block.M)
+        block = continuous_block(T[j:k, j:k], rest[j:k, k : k + m])
         if block is None:
+            diagonal.append((j, k, T[j:k, j:k]))
+            rest[:j, j : j + m] = rest[:j, k : k + m]
             continue
+        diagonal.append((j, k, block.M))
         R[j:k, j:k], b[j:k] = block.R, block.b
         if j > 0:
-            beside = T[:j, j:k] @ block.R
-            beside += B[:j] @ block.b.conj().T
-            solve_sylvester(T[:j, :j], block.M, beside)
+            known = np.concatenate([block.R, block.b.conj().T])
+            beside = rest[:j, j : k + m] @ known
+            beside = sylvester_leaf(T[:j, :j], block.M, beside)
             R[:j, j:k] = beside
-            B[:j] -= beside @ block.b
-    M[...] = np.triu(-b @ b.conj().T, 1)
-    for (j, k), diagonal in zip(_blocks_from_below(T), blocks, strict=True):
-        M[j:k, j:k] = diagonal
+            rest[:j, j : j + m] = rest[:j, k : k + m] - beside @ block.b
+    np.multiply(b @ b.conj().T, _minus_above_diagonal(len(T)), out=M)
+    for j, k, own in diagonal:
+        M[j:k, j:k] = own
+
+
+@functools.cache
+def _minus_above_diagonal(n: int) -> Matrix:
+    """-1 above the diagonal, 0 elsewhere; of a few small sizes."""
+    return -np.triu(np.ones((n, n)), 1)
 
 
 def _discrete(work: _Work) -> Completion:
@@ -208,6 +220,9 @@ def _blocks_from_below(T: Matrix) -> list[tuple[int, int]]:
 
 def _is_done(work: _Work) -> bool:
     """Whether all rows of B are exhausted; asked where the answer saves work."""
+    if work.B.shape[1] > 0 and abs(work.B[-1, 0]) > work.noise[-1]:
+        # The most common answer, for the price of one entry.
+        return False
     return bool((_largest_entries(work.B) <= work.noise).all())
 
 

@@ -18,7 +18,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.linalg
 
-__all__ = ["LEAF", "Matrix", "halfway", "solve_stein", "solve_sylvester"]
+__all__ = [
+    "LEAF",
+    "Matrix",
+    "halfway",
+    "solve_stein",
+    "solve_sylvester",
+    "sylvester_leaf",
+]
 
 Matrix: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -57,7 +64,7 @@ def solve_sylvester(S: Matrix, T: Matrix, F: Matrix) -> None:
     if p == 0 or q == 0:
         return
     if p <= LEAF and q <= LEAF:
-        F[...] = _sylvester_leaf(S, T, F)
+        F[...] = sylvester_leaf(S, T, F)
     elif p >= q:
         k = halfway(S)
         solve_sylvester(S[k:, k:], T, F[k:])
@@ -70,12 +77,20 @@ def solve_sylvester(S: Matrix, T: Matrix, F: Matrix) -> None:
         solve_sylvester(S, T[:k, :k], F[:, :k])
 
 
-def _sylvester_leaf(S: Matrix, T: Matrix, F: Matrix) -> Matrix:
+def sylvester_leaf(S: Matrix, T: Matrix, F: Matrix) -> Matrix:
+    r"""Solve a small equation :math:`SX + XT^H + F = 0`, by LAPACK.
+
+    Parameters
+    ----------
+    S, T, F : (p, p), (q, q) and (p, q) arrays
+        As of `solve_sylvester`; not modified.
+    """
     X, scale, perturbed = _trsyl(F.dtype)(S, T, F, tranb="C")
     if perturbed:
         msg = "the spectra of S and -T^H have a common value to rounding"
         raise np.linalg.LinAlgError(msg)
-    solution: Matrix = X * (-1 / scale)
+    X *= -1 / scale
+    solution: Matrix = X
     return solution
 
 
@@ -119,12 +134,12 @@ def _solve_stein_leaf(S: Matrix, T: Matrix, F: Matrix) -> bool:
     if q == 1:
         shifted = T[0, 0].conj() * S
         np.einsum("ii->i", shifted)[...] -= 1
-        F[...] = _sylvester_leaf(shifted, np.zeros_like(T), F)
+        F[...] = sylvester_leaf(shifted, np.zeros_like(T), F)
         return True
     inverse = _well_conditioned_inverse(T)
     if inverse is not None:
         # S X - X T^-H + F T^-H = 0, and T^-1 is quasi-triangular as T is.
-        F[...] = _sylvester_leaf(S, -inverse, F @ inverse.conj().T)
+        F[...] = sylvester_leaf(S, -inverse, F @ inverse.conj().T)
         return True
     if q == 2 and T[1, 0] != 0:
         # vec of rows: (S kron conj(T) - I) vec(X) = -vec(F).
