@@ -26,7 +26,7 @@ _WIDEST_RATIO = 1e3
 # Arcs are evaluated in slices of about so many matrix entries, to bound the memory, and
 # their poles, in the host's memory, in chunks of so many, to stay in the cache.
 _ENTRIES_PER_SLICE = 2**21
-_ENTRIES_PER_CHUNK = 2**12
+_ENTRIES_PER_CHUNK = 2**13
 # Roundings of a term of the response.
 ROUNDINGS = 8.0
 
