@@ -23,6 +23,11 @@ Matrix: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Row: TypeAlias = tuple[complex, complex]
 RealRow: TypeAlias = tuple[float, float]
 
+# Rows below the least number with all digits are zero.
+_TINY = {
+    np.dtype(dtype): float(np.finfo(dtype).tiny)
+    for dtype in (np.float32, np.float64, np.complex64, np.complex128)
+}
 # Squares above this number and below its reciprocal have lost nothing, also in float32.
 _SAFE = 1e-25
 _geqrf, _orgqr = scipy.linalg.get_lapack_funcs(("geqrf", "orgqr"), dtype=np.float64)
@@ -93,9 +98,9 @@ def discrete_block(T: Matrix, B: Matrix) -> GramianBlock | None:
 
 def _single(T: Matrix, B: Matrix, alpha: float) -> GramianBlock | None:
     norm = _norm(B[0])
-    if norm == 0:
+    if norm < _TINY[B.dtype]:
         return None
-    return GramianBlock(np.array([[norm / alpha]], T.dtype), T, B * (alpha / norm))
+    return GramianBlock(np.array([[norm / alpha]], T.dtype), T, B / norm * alpha)
 
 
 class _Pair(NamedTuple):
@@ -138,7 +143,7 @@ def _normal_pair(T: Matrix, B: Matrix) -> _Pair | None:
     x1, x2 = x1 * stretch, x2 * stretch
     # Sizes at most one keep the squares in range.
     size = max(abs(x1), abs(x2), abs(y1), abs(y2))
-    if size == 0:
+    if size < _TINY[B.dtype]:
         return None
     x1, x2, y1, y2 = x1 / size, x2 / size, y1 / size, y2 / size
     xx, xy, yy = x1 * x1 + x2 * x2, x1 * y1 + x2 * y2, y1 * y1 + y2 * y2
@@ -196,8 +201,8 @@ def _in_real_arithmetic(
     rows = np.array(
         (
             (
-                r11 * r22 / divisor,
-                -r22 * difference.imag / divisor,
+                r11 / divisor * r22,
+                -difference.imag / divisor * r22,
                 (m11 * v11 + m12 * v12).real,
                 (m11 * v21 + m12 * v22).real,
                 (w11 * b11 + w12 * b21).real,

@@ -44,14 +44,25 @@ def test_silent_rows_have_no_block(block_of, m):
         assert block_of(T, np.zeros((len(T), m), T.dtype)) is None
 
 
-@pytest.mark.parametrize("scale", [1e-150, 1e150])
+@pytest.mark.parametrize("scale", [1e-306, 1e-150, 1e150, 1e300])
 @pytest.mark.parametrize("m", [2, 5])
-def test_rows_of_any_size(scale, m, rng):
-    T = BLOCKS["pair"]
+@pytest.mark.parametrize("name", ["real", "pair"])
+@pytest.mark.parametrize("block_of", [continuous_block, discrete_block])
+def test_rows_of_any_size(scale, m, name, block_of, rng):
+    T = BLOCKS[name]
     B = rows(rng, T, m)
-    expected, found = continuous_block(T, B), continuous_block(T, scale * B)
+    expected, found = block_of(T, B), block_of(T, scale * B)
     np.testing.assert_allclose(found.R / scale, expected.R, rtol=1e-13, atol=1e-15)
     np.testing.assert_allclose(found.b, expected.b, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("block_of", [continuous_block, discrete_block])
+def test_rows_without_normal_numbers_are_silent(dtype, block_of):
+    below = np.finfo(dtype).tiny / 4
+    for name in ("real", "pair"):
+        T = BLOCKS[name].astype(dtype)
+        assert block_of(T, np.full((len(T), 1), below, dtype)) is None
 
 
 @pytest.mark.parametrize("name", BLOCKS)
