@@ -44,10 +44,10 @@ MAY_IMPORT_SCIPY = {
     "lti.exchange._mat5": "MAT-files hold sparse matrices",
     "lti.exchange.mat_files": "it writes MAT-files",
     "lti.exchange.scipy_systems": "it converts SciPy's own systems",
-    "lti.norms._modal_form": "the array API has no connected components of graphs",
     "lti.systems._matrix_exponential": "the array API has no exponential",
     "lti.systems._matrix_logarithm": "the array API has no logarithm of matrices",
     "lti.systems._sparse_lu": "the array API has no sparse matrices",
+    "lti.systems._uncoupled_states": "the array API has no components of graphs",
 }
 OPTIONAL = {"control", "lightning", "pymor", "slycot", "transformers", "triton"}
 

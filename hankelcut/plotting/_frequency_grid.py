@@ -16,7 +16,7 @@ _POINTS, _POINTS_OF_SPARSE = 500, 80
 _AROUND = np.array([-8.0, -4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0])
 _AROUND_OF_SPARSE = np.array([-1.0, 0.0, 1.0])
 # Poles of a smaller share of the largest are at the origin, to rounding.
-_ORIGIN = 1e-12
+_ORIGIN = 1e-14
 # Decades drawn of a system without poles.
 _ANY_RANGE = (1e-2, 1e2)
 # A discrete system is drawn from at most this share of its Nyquist frequency.

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from hankelcut import _array
 from hankelcut._errors import InvalidSystemError
@@ -86,6 +87,7 @@ def plot_reduction_values(result: ReductionResult) -> Figure:
     label = f"cut: {kept} of {len(values)} values kept (order {result.order})"
     panel.axvline(kept + 0.5, color=INK, linestyle=":", linewidth=1.3, label=label)
     panel.set_xlim(-0.5, max(shown, kept) + 1)
+    panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     panel.set_xlabel("number k of the value")
     plain = result.values_name == "Hankel singular values"
     panel.set_ylabel("gain (absolute)" if plain else "value (absolute)")

@@ -149,7 +149,8 @@ def _plot(
     figure.supylabel("output for a unit step" if step_input else _IMPULSE, fontsize=10)
     total, shown = sum(map(len, channels)), sum(map(len, rows))
     if shown < total:
-        figure.suptitle(f"the {shown} largest of {total} channels", fontsize=10)
+        # A title of the figure would lie on the legend.
+        figure.legends[0].set_title(f"the {shown} largest of {total} channels")
     return figure
 
 

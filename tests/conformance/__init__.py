@@ -76,8 +76,12 @@ def distance(first: np.ndarray, second: np.ndarray) -> float:
 
 def error_between(first: StateSpace, second: StateSpace) -> float:
     """H-infinity norm of the difference of two models, relative to the first."""
+    return norm_of_difference(first, second) / float(hinf_norm(first).lower)
+
+
+def norm_of_difference(first: StateSpace, second: StateSpace) -> float:
+    """Upper end of the H-infinity norm of the difference of two models."""
     with warnings.catch_warnings():
         # The norm of what is all rounding has a wide bracket.
         warnings.simplefilter("ignore", NumericalWarning)
-        difference = hinf_norm(error_system(first, second), rtol=0.1).upper
-    return float(difference / hinf_norm(first).lower)
+        return float(hinf_norm(error_system(first, second), rtol=0.1).upper)

@@ -109,6 +109,16 @@ def test_frequencies_reach_a_decade_beyond_the_poles():
     assert w[-1] == pytest.approx(200.0)
 
 
+@pytest.mark.parametrize("slow", [1e-6, 1e-17])
+def test_slow_poles_are_told_from_integrators(slow):
+    A = np.diag([-slow, -1.0, -1e6])
+    full = StateSpace(A, np.ones((3, 1)), np.ones((1, 3)))
+    fast = StateSpace(A[1:, 1:], np.ones((2, 1)), np.ones((1, 2)))
+    w = lines(plot_singular_value_response(full, fast).axes[0])[0][:, 0]
+    # 1e-17 is what rounding leaves of 0 beside 1e6.
+    assert w[0] == pytest.approx(slow / 10 if slow == 1e-6 else 0.1)
+
+
 def test_discrete_frequencies_end_at_the_nyquist_frequency(rng):
     full = stable(rng, Discrete(0.02))
     reduced = balanced_truncation(full, order=3).system

@@ -58,6 +58,13 @@ def test_every_value_has_a_bar_and_every_order_its_bound():
     assert "cut: 3 of 8 values kept (order 3)" in legend(figure)
 
 
+@pytest.mark.parametrize("n", [3, 6, 9])
+def test_values_are_counted_in_whole_numbers(n):
+    (panel,) = plot_reduction_values(balanced_truncation(chain(n), order=2)).axes
+    ticks = panel.get_xticks()
+    np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
 def test_many_values_are_points():
     result = quietly(modes(40), order=6)
     (panel,) = plot_reduction_values(result).axes

@@ -86,7 +86,8 @@ def test_of_many_channels_the_largest_are_drawn(rng):
         StateSpace(system.A, system.B, gains), system, duration=1.0
     )
     assert len(figure.axes) == 9
-    assert figure.get_suptitle() == "the 9 largest of 20 channels"
+    title = figure.legends[0].get_title().get_text()
+    assert title == "the 9 largest of 20 channels"
     sizes = [np.max(np.abs(lines(panel)[0][:, 1])) for panel in figure.axes]
     assert sizes == sorted(sizes, reverse=True)
 

@@ -115,6 +115,38 @@ def test_reduction_errors_are_those_of_slicot(
     assert bool(certificate.bound_holds)
 
 
+def gains_by_definition(system, frequencies):
+    """Norms of C (iw I - A)^-1 B + D, by one linear solve each."""
+    identity = np.eye(system.n_states)
+    return np.array(
+        [
+            np.linalg.norm(
+                system.C @ np.linalg.solve(1j * w * identity - system.A, system.B)
+                + system.D,
+                2,
+            )
+            for w in frequencies
+        ]
+    )
+
+
+@pytest.mark.parametrize(("name", "order"), [("build", 10), ("CDplayer", 20)])
+def test_certified_errors_hold_the_sampled_ones(benchmark, name, order):
+    system, _ = benchmark(name)
+    result = balanced_truncation(system, order=order)
+    bracket = result.certify(rtol=0.01).hinf_error
+    error = error_system(system, result.system)
+    peak = float(bracket.frequency)
+    # Where every pole resonates, and a few points around the peak.
+    resonances = np.unique(np.abs(np.linalg.eigvals(error.A).imag))
+    around = peak * np.linspace(0.99, 1.01, 21)
+    largest = np.max(gains_by_definition(error, np.append(resonances, around)))
+    (at_peak,) = gains_by_definition(error, [peak])
+    assert largest <= float(bracket.upper)
+    assert at_peak == pytest.approx(float(bracket.lower), rel=1e-4)
+    assert float(bracket.lower) <= at_peak * (1 + 1e-7)
+
+
 def formula_model():
     """The model "fom": three resonant pairs and 1000 real poles, symmetric."""
     pairs = [-1.0 + sign * 1j * w for w in (100.0, 200.0, 400.0) for sign in (1, -1)]

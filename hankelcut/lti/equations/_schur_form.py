@@ -3,7 +3,8 @@ r"""The Schur form of a state matrix, which serves an equation and its dual.
 :math:`D^{-1}AD = UTU^H` with a diagonal D of powers of two that balances A: what is
 computed does not depend on the units of the states. With the reversal J,
 :math:`DA^HD^{-1} = (UJ)(JT^HJ)(UJ)^H` is the Schur form of the adjoint, so that it is
-never computed a second time.
+never computed a second time. States that are not coupled, as the modes of a modal
+model, are taken part by part, which costs no more than the largest part.
 """
 
 from dataclasses import dataclass
@@ -12,8 +13,12 @@ import numpy as np
 import scipy.linalg
 
 from hankelcut.lti.equations._schur_sylvester import Matrix
+from hankelcut.lti.systems._uncoupled_states import uncoupled_states
 
 __all__ = ["SchurForm", "schur_form"]
+
+# LAPACK's workspace, as large as its blocked reduction to Hessenberg form can use.
+_WORK_PER_STATE = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,5 +100,30 @@ def schur_form(A: Matrix) -> SchurForm:
         return SchurForm(A, A, A.real.reshape(0))
     gebal = scipy.linalg.get_lapack_funcs("gebal", (A,))
     balanced, _, _, scales, _ = gebal(A, scale=1, permute=0)
-    T, U = scipy.linalg.schur(balanced, overwrite_a=True, check_finite=False)
+    parts = uncoupled_states(balanced)
+    if parts[0].size == A.shape[0] and len(parts[0]) == 1:
+        T, U = scipy.linalg.schur(balanced, overwrite_a=True, check_finite=False)
+    else:
+        T, U = _schur_form_of_parts(balanced, parts)
     return SchurForm(T, U, scales)
+
+
+def _schur_form_of_parts(A: Matrix, parts: list[Matrix]) -> tuple[Matrix, Matrix]:
+    """Put together the Schur forms of parts that are not coupled, (g, k) states."""
+    T, U, start = np.zeros_like(A), np.zeros_like(A), 0
+    gees = scipy.linalg.get_lapack_funcs("gees", (A,))
+    for group in parts:
+        blocks, k = A[group[:, :, None], group[:, None, :]], group.shape[1]
+        for states, block in zip(group, blocks, strict=True):
+            own = slice(start, start + k)
+            found = gees(_unsorted, block, lwork=_WORK_PER_STATE * k, sort_t=0)
+            if found[-1] != 0:
+                msg = "the eigenvalues of a part of the state matrix did not converge"
+                raise np.linalg.LinAlgError(msg)
+            T[own, own], U[states, own] = found[0], found[-3]
+            start += k
+    return T, U
+
+
+def _unsorted(*eigenvalue: float) -> None:
+    """Stand in for the selection of eigenvalues that LAPACK does not ask for."""

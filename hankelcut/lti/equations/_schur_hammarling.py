@@ -19,19 +19,22 @@ the Schur form. Rows of B that fall below the rounding of their own data are don
 columns of the factor are zero. Nothing but scaled numbers is squared.
 """
 
+import functools
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 
+from hankelcut.lti.equations._schur_blocks import continuous_block, discrete_block
+from hankelcut.lti.equations._schur_completion import Completion
 from hankelcut.lti.equations._schur_form import SchurForm
 from hankelcut.lti.equations._schur_sylvester import (
     Matrix,
     halfway,
     solve_stein,
     solve_sylvester,
+    sylvester_leaf,
 )
 from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
@@ -39,10 +42,10 @@ __all__ = ["factor_in_schur_form"]
 
 # Updates of a row of B leave a few roundings of its own size.
 _ROUNDINGS = 8.0
-# Squares above this number and below its reciprocal have lost nothing, also in float32.
-_SAFE = 1e-25
 # Ranges of states below this size are not asked whether their rows of B are exhausted.
 _SMALLEST_ASKED = 12
+# Ranges up to this size are taken block by block, which saves calls.
+_SWEPT = 24
 
 
 class _Work(NamedTuple):
@@ -68,33 +71,6 @@ class _Work(NamedTuple):
             self.b[states],
             self.M[states, states],
             self.noise[states],
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Completion:
-    r"""The matrix :math:`N = [S;\ I - WZ^H]` of a range of k states.
-
-    S is (k, m), W and Z are (m, r) with r <= k.
-    """
-
-    S: Matrix
-    W: Matrix
-    Z: Matrix
-
-    def apply(self, image: Matrix, B: Matrix) -> Matrix:
-        """Return [image, B] N."""
-        applied: Matrix = image @ self.S + B - (B @ self.W) @ self.Z.conj().T
-        return applied
-
-    def after(self, lower: "_Completion") -> "_Completion":
-        """Return the N of both ranges, where this one began with that of the lower."""
-        S = lower.S - (lower.S @ self.W) @ self.Z.conj().T
-        W = self.W - lower.W @ (lower.Z.conj().T @ self.W)
-        return _Completion(
-            np.concatenate([self.S, S]),
-            np.concatenate([lower.W, W], axis=1),
-            np.concatenate([lower.Z, self.Z], axis=1),
         )
 
 
@@ -137,12 +113,10 @@ def factor_in_schur_form(form: SchurForm, B: Matrix, time: TimeDomain) -> Matrix
 
 def _continuous(work: _Work) -> None:
     n = work.T.shape[0]
-    if n == 1:
-        _continuous_single(work)
-    elif n == 2 and work.T[1, 0] != 0:
-        _continuous_pair(work)
-    elif _is_done(work):
+    if n >= _SMALLEST_ASKED and _is_done(work):
         work.M[...] = work.T
+    elif n <= _SWEPT:
+        _sweep_continuous(work)
     else:
         k = halfway(work.T)
         upper, lower = work.part(slice(0, k)), work.part(slice(k, n))
@@ -157,14 +131,44 @@ def _continuous(work: _Work) -> None:
         work.M[:k, k:] = -upper.b @ adjoint
 
 
-def _discrete(work: _Work) -> _Completion:
+def _sweep_continuous(work: _Work) -> None:
+    """Take the blocks of a small range one by one, the last one first."""
+    T, B, R, b, M, _ = work
+    # What is left of B follows the columns of T that are: one product serves both.
+    rest, m = np.concatenate([T, B], axis=1), B.shape[1]
+    diagonal = []
+    for j, k in _blocks_from_below(T):
+        block = continuous_block(T[j:k, j:k], rest[j:k, k : k + m])
+        if block is None:
+            diagonal.append((j, k, T[j:k, j:k]))
+            rest[:j, j : j + m] = rest[:j, k : k + m]
+            continue
+        diagonal.append((j, k, block.M))
+        R[j:k, j:k], b[j:k] = block.R, block.b
+        if j > 0:
+            known = np.concatenate([block.R, block.b.conj().T])
+            beside = rest[:j, j : k + m] @ known
+            beside = sylvester_leaf(T[:j, :j], block.M, beside)
+            R[:j, j:k] = beside
+            rest[:j, j : j + m] = rest[:j, k : k + m] - beside @ block.b
+    np.multiply(b @ b.conj().T, _minus_above_diagonal(len(T)), out=M)
+    for j, k, own in diagonal:
+        M[j:k, j:k] = own
+
+
+@functools.cache
+def _minus_above_diagonal(n: int) -> Matrix:
+    """-1 above the diagonal, 0 elsewhere; of a few small sizes."""
+    return -np.triu(np.ones((n, n)), 1)
+
+
+def _discrete(work: _Work) -> Completion:
     n = work.T.shape[0]
-    if n == 1:
-        return _discrete_single(work)
-    if n == 2 and work.T[1, 0] != 0:
-        return _discrete_pair(work)
-    if _is_done(work):
-        return _discrete_nothing(work)
+    if n >= _SMALLEST_ASKED and _is_done(work):
+        work.M[...] = work.T
+        return Completion.of_silent_states(n, work.B)
+    if n <= _SWEPT:
+        return _sweep_discrete(work)
     k = halfway(work.T)
     upper, lower = work.part(slice(0, k)), work.part(slice(k, n))
     completion = _discrete(lower)
@@ -179,86 +183,47 @@ def _discrete(work: _Work) -> _Completion:
     return upper_completion.after(completion)
 
 
+def _sweep_discrete(work: _Work) -> Completion:
+    """Take the blocks of a small range one by one, the last one first."""
+    T, B, R, b, M, _ = work
+    below = Completion.of_silent_states(0, B)
+    for j, k in _blocks_from_below(T):
+        block = discrete_block(T[j:k, j:k], B[j:k])
+        if block is None:
+            M[j:k, j:k] = T[j:k, j:k]
+            below = Completion.of_silent_states(k - j, B).after(below)
+            continue
+        completion = Completion.of_block(block)
+        R[j:k, j:k], M[j:k, j:k] = block.R, block.M
+        if j > 0:
+            fixed = T[:j, j:k] @ block.R
+            beside = fixed @ block.M.conj().T + B[:j] @ block.b.conj().T
+            solve_stein(T[:j, :j], block.M, beside)
+            R[:j, j:k] = beside
+            B[:j] = completion.apply(T[:j, :j] @ beside + fixed, B[:j])
+        M[j:k, k:] = block.b @ below.S.conj().T
+        b[j:k] = block.b - (block.b @ below.Z) @ below.W.conj().T
+        below = completion.after(below)
+    return below
+
+
+def _blocks_from_below(T: Matrix) -> list[tuple[int, int]]:
+    """Ranges of the diagonal blocks of a quasi-triangular matrix, from the last on."""
+    below = np.diagonal(T, -1).tolist()
+    ranges, k = [], T.shape[0]
+    while k > 0:
+        j = k - 2 if k > 1 and below[k - 2] != 0 else k - 1
+        ranges.append((j, k))
+        k = j
+    return ranges
+
+
 def _is_done(work: _Work) -> bool:
     """Whether all rows of B are exhausted; asked where the answer saves work."""
-    if work.T.shape[0] < _SMALLEST_ASKED and work.B.shape[1] > 0:
+    if work.B.shape[1] > 0 and abs(work.B[-1, 0]) > work.noise[-1]:
+        # The most common answer, for the price of one entry.
         return False
     return bool((_largest_entries(work.B) <= work.noise).all())
-
-
-def _discrete_nothing(work: _Work) -> _Completion:
-    work.M[...] = work.T
-    nothing = np.zeros((work.B.shape[1], 0), dtype=work.B.dtype)
-    return _Completion(np.zeros_like(work.B), nothing, nothing)
-
-
-def _continuous_single(work: _Work) -> None:
-    pole, norm = work.T[0, 0], _norm(work.B[0])
-    work.M[0, 0] = pole
-    if norm > 0:
-        alpha = math.sqrt(-2 * pole.real)
-        work.R[0, 0] = norm / alpha
-        work.b[0] = work.B[0] * (alpha / norm)
-
-
-def _discrete_single(work: _Work) -> _Completion:
-    pole, norm = work.T[0, 0], _norm(work.B[0])
-    if norm == 0:
-        return _discrete_nothing(work)
-    alpha = _defect(float(abs(pole)))
-    direction = work.B[0] / norm
-    work.M[0, 0] = pole
-    work.R[0, 0] = norm / alpha
-    work.b[0] = alpha * direction
-    column = direction.conj()[:, None]
-    return _Completion(work.b.copy(), (1 + pole) * column, column)
-
-
-def _continuous_pair(work: _Work) -> None:
-    pair = _normal_pair(work)
-    if pair is None:
-        work.M[...] = work.T
-        return
-    pole, alpha = pair.pole, math.sqrt(-2 * pair.pole.real)
-    turn = 1j * pole.imag / pole
-    b1, corner = _unit(pair.across + turn * pair.along * pair.direction, alpha)
-    b2 = alpha * pair.direction
-    _store_pair(
-        work,
-        pair.stretch,
-        (corner, (pair.excess - turn * pair.along) / alpha, pair.norm / alpha),
-        (pole, -complex(np.vdot(b2, b1)), pole.conjugate()),
-        (b1, b2),
-    )
-
-
-def _discrete_pair(work: _Work) -> _Completion:
-    pair = _normal_pair(work)
-    if pair is None:
-        return _discrete_nothing(work)
-    pole, alpha = pair.pole, _defect(abs(pair.pole))
-    turn = 2j * pole.imag / (1 - pole * pole)
-    b1, corner = _unit(pair.across + turn * pair.along * pair.direction, alpha)
-    across = complex(np.vdot(pair.direction, b1))
-    _store_pair(
-        work,
-        pair.stretch,
-        (corner, (pair.excess + turn * pole * pair.along) / alpha, pair.norm / alpha),
-        (pole, alpha * across, pole.conjugate()),
-        (b1 - (1 + pole) * across * pair.direction, alpha * pair.direction),
-    )
-    return _completed_pair(work.M, work.b)
-
-
-def _completed_pair(M: Matrix, b: Matrix) -> _Completion:
-    """Complete two real orthonormal rows by two reflectors, I - VTV^T."""
-    rows = np.concatenate([M, b], axis=1)
-    (packed, tau), _ = scipy.linalg.qr(rows.T, mode="raw", check_finite=False)
-    V = np.tril(packed, -1) + np.eye(*packed.shape, dtype=packed.dtype)
-    T = np.diag(tau)
-    T[0, 1] = -tau[0] * tau[1] * (V[:, 0] @ V[:, 1])
-    VT, Z = V @ T, V[2:]
-    return _Completion(-VT[:2] @ Z.T, VT[2:], Z)
 
 
 def _power_of_two(B: Matrix) -> float:
@@ -271,115 +236,3 @@ def _largest_entries(B: Matrix) -> Matrix:
     """Largest magnitude in each row."""
     largest: Matrix = np.abs(B).max(axis=1, initial=0.0)
     return largest
-
-
-def _norm(row: Matrix) -> float:
-    square = float(np.vdot(row, row).real)
-    if _SAFE < square < 1 / _SAFE:
-        return math.sqrt(square)
-    largest = float(np.max(np.abs(row), initial=0.0))
-    if largest == 0:
-        return 0.0
-    row = row / largest
-    return largest * math.sqrt(np.vdot(row, row).real)
-
-
-def _unit(row: Matrix, alpha: float) -> tuple[Matrix, float]:
-    """Row scaled to the norm alpha, and what divides it by alpha: norm / alpha."""
-    norm = _norm(row)
-    return (row * (alpha / norm), norm / alpha) if norm > 0 else (row, 0.0)
-
-
-def _defect(modulus: float) -> float:
-    """Square root of 1 - modulus^2 without cancellation."""
-    return math.sqrt((1 - modulus) * (1 + modulus))
-
-
-class _Pair(NamedTuple):
-    r"""A standardised 2 x 2 block of a complex pair, stretched to a normal one.
-
-    diag(d, 1) T diag(1/d, 1) = [[a, w], [-w, a]] has the unitary eigenvectors
-    [1, i] / sqrt(2) and [1, -i] / sqrt(2) of the pole a + iw and its conjugate. Where
-    the pair is nearly real, what sums up to the size of w is given as such a sum.
-
-    Parameters
-    ----------
-    pole, stretch : complex, float
-        a + iw and d.
-    norm, direction : float, (m,) array
-        Of the row of B for the second eigenvector; for the first it is the conjugate.
-    along, across : complex, (m,) array
-        Component of the first row along the direction, and the rest of that row.
-    excess : complex
-        along - norm.
-    """
-
-    pole: complex
-    stretch: float
-    norm: float
-    direction: Matrix
-    along: complex
-    across: Matrix
-    excess: complex
-
-
-def _normal_pair(work: _Work) -> _Pair | None:
-    """Pair of a 2 x 2 block, in double precision; None where its rows of B are zero."""
-    (real, above), (below, _) = work.T.tolist()
-    stretch = math.sqrt(abs(below)) / math.sqrt(abs(above))
-    pole = complex(real, math.copysign(stretch * abs(above), above))
-    # Rows x and y of B, stretched; sizes at most one keep the squares in range.
-    rows = work.B.astype(np.float64)
-    rows[0] *= stretch
-    size = float(np.abs(rows).max(initial=0.0))
-    if size == 0:
-        return None
-    rows /= size
-    (xx, xy), (_, yy) = (rows @ rows.T).tolist()
-    norm = math.sqrt(xx + yy)
-    along, excess = complex(xx - yy, -2 * xy) / norm, -2 * complex(yy, xy) / norm
-    # x + iy over its norm, and x - iy without its component along x + iy.
-    half, rest = size * math.sqrt(0.5), size * math.sqrt(2) / norm**2
-    combinations = np.array(
-        [
-            [1 / norm, 1j / norm],
-            [rest * complex(yy, xy), -rest * complex(xy, xx)],
-        ]
-    )
-    direction, across = combinations @ rows
-    return _Pair(
-        pole, stretch, half * norm, direction, half * along, across, half * excess
-    )
-
-
-def _store_pair(
-    work: _Work,
-    stretch: float,
-    factor: tuple[float, complex, float],
-    state: tuple[complex, complex, complex],
-    inputs: tuple[Matrix, Matrix],
-) -> None:
-    """Store the real form of the upper-triangular R, M and of b of a complex pair.
-
-    The complex factor L = Q R of the real Gramian is R' W with R' real and W unitary:
-    M and b turn by W, free of divisions by the factor. R' is written out, since what
-    cancels in L W^H is large where the pair is nearly real. `factor` holds r11,
-    r12 - r22 and r22 of R.
-    """
-    r11, difference, r22 = factor
-    lower = math.sqrt(0.5) * math.hypot(r11, abs(difference))
-    turn = 1j * math.sqrt(0.5) / lower
-    w21, w22 = turn * r11, turn * difference
-    w11, w12 = -1j * w22.conjugate(), 1j * w21.conjugate()
-    work.R[0] = (
-        r11 * r22 / (lower * stretch),
-        -r22 * difference.imag / (lower * stretch),
-    )
-    work.R[1, 1] = lower
-    # The rows of W M, turned back by W^H.
-    m11, m12 = w11 * state[0], w11 * state[1] + w12 * state[2]
-    m21, m22 = w21 * state[0], w21 * state[1] + w22 * state[2]
-    v11, v12, v21, v22 = (w.conjugate() for w in (w11, w12, w21, w22))
-    work.M[0] = (m11 * v11 + m12 * v12).real, (m11 * v21 + m12 * v22).real
-    work.M[1] = (m21 * v11 + m22 * v12).real, (m21 * v21 + m22 * v22).real
-    work.b[...] = (np.array([[w11, w12], [w21, w22]]) @ np.array(inputs)).real

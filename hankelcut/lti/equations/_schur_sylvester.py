@@ -18,7 +18,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.linalg
 
-__all__ = ["LEAF", "Matrix", "halfway", "solve_stein", "solve_sylvester"]
+__all__ = [
+    "LEAF",
+    "Matrix",
+    "halfway",
+    "solve_stein",
+    "solve_sylvester",
+    "sylvester_leaf",
+]
 
 Matrix: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -57,7 +64,7 @@ def solve_sylvester(S: Matrix, T: Matrix, F: Matrix) -> None:
     if p == 0 or q == 0:
         return
     if p <= LEAF and q <= LEAF:
-        F[...] = _sylvester_leaf(S, T, F)
+        F[...] = sylvester_leaf(S, T, F)
     elif p >= q:
         k = halfway(S)
         solve_sylvester(S[k:, k:], T, F[k:])
@@ -70,12 +77,20 @@ def solve_sylvester(S: Matrix, T: Matrix, F: Matrix) -> None:
         solve_sylvester(S, T[:k, :k], F[:, :k])
 
 
-def _sylvester_leaf(S: Matrix, T: Matrix, F: Matrix) -> Matrix:
+def sylvester_leaf(S: Matrix, T: Matrix, F: Matrix) -> Matrix:
+    r"""Solve a small equation :math:`SX + XT^H + F = 0`, by LAPACK.
+
+    Parameters
+    ----------
+    S, T, F : (p, p), (q, q) and (p, q) arrays
+        As of `solve_sylvester`; not modified.
+    """
     X, scale, perturbed = _trsyl(F.dtype)(S, T, F, tranb="C")
     if perturbed:
         msg = "the spectra of S and -T^H have a common value to rounding"
         raise np.linalg.LinAlgError(msg)
-    solution: Matrix = X * (-1 / scale)
+    X *= -1 / scale
+    solution: Matrix = X
     return solution
 
 
@@ -116,12 +131,17 @@ def solve_stein(S: Matrix, T: Matrix, F: Matrix) -> None:
 def _solve_stein_leaf(S: Matrix, T: Matrix, F: Matrix) -> bool:
     """Whether a leaf could be solved without halving T."""
     p, q = F.shape
+    if q == 1:
+        shifted = T[0, 0].conj() * S
+        np.einsum("ii->i", shifted)[...] -= 1
+        F[...] = sylvester_leaf(shifted, np.zeros_like(T), F)
+        return True
     inverse = _well_conditioned_inverse(T)
     if inverse is not None:
         # S X - X T^-H + F T^-H = 0, and T^-1 is quasi-triangular as T is.
-        F[...] = _sylvester_leaf(S, -inverse, F @ inverse.conj().T)
+        F[...] = sylvester_leaf(S, -inverse, F @ inverse.conj().T)
         return True
-    if q == 1 or (q == 2 and T[1, 0] != 0):
+    if q == 2 and T[1, 0] != 0:
         # vec of rows: (S kron conj(T) - I) vec(X) = -vec(F).
         operator = np.kron(S, T.conj()) - np.eye(p * q, dtype=S.dtype)
         F[...] = np.linalg.solve(operator, -F.reshape(p * q)).reshape(p, q)
@@ -130,16 +150,33 @@ def _solve_stein_leaf(S: Matrix, T: Matrix, F: Matrix) -> bool:
 
 
 def _well_conditioned_inverse(T: Matrix) -> Matrix | None:
-    if np.any(np.diagonal(T) == 0):
+    n = T.shape[0]
+    if n == 2:
+        return _well_conditioned_inverse_of_two(T)
+    if not np.diagonal(T).all():
         return None
     inverse = np.linalg.inv(T)
     # The inverse of a quasi-triangular matrix is one; rounding must not blur that.
-    inverse = np.where(_structure(T), inverse, 0)
+    pairs = np.flatnonzero(np.diagonal(T, -1))
+    beside = inverse[pairs + 1, pairs]
+    inverse = np.triu(inverse)
+    inverse[pairs + 1, pairs] = beside
     condition = np.linalg.norm(T) * np.linalg.norm(inverse)
-    return inverse if condition <= _WELL_CONDITIONED * T.shape[0] else None
+    return inverse if condition <= _WELL_CONDITIONED * n else None
 
 
-def _structure(T: Matrix) -> Matrix:
-    """Where a quasi-triangular matrix may be nonzero."""
-    structure: Matrix = np.triu(np.ones(T.shape, dtype=bool)) | (T != 0)
-    return structure
+def _well_conditioned_inverse_of_two(T: Matrix) -> Matrix | None:
+    """Do the same for a 2 x 2 matrix, in a tenth of the time."""
+    entries = [entry for row in T.tolist() for entry in row]
+    size = max(abs(entry) for entry in entries)
+    # Neither the entries nor their reciprocals may leave the range.
+    if size * size <= np.finfo(T.dtype).tiny:
+        return None
+    a, b, c, d = (entry / size for entry in entries)
+    determinant = a * d - b * c
+    squares = abs(a) ** 2 + abs(b) ** 2 + abs(c) ** 2 + abs(d) ** 2
+    if not squares <= _WELL_CONDITIONED * 2 * abs(determinant):
+        return None
+    share = 1 / (determinant * size)
+    inverse: Matrix = np.array([[d * share, -b * share], [-c * share, a * share]])
+    return inverse.astype(T.dtype)

@@ -2,7 +2,8 @@ r"""Bounds of the gain of a diagonal system on arcs of the unit circle.
 
 **Method.** With :math:`z = z_0(1+iq)/(1-iq)`, q real, the transfer function on an arc
 around :math:`z_0` is a polynomial :math:`Y(q) = \sum_k q^k Y_k` up to a remainder
-bounded by the poles' distances; then
+bounded by the poles' distances. Most arcs are settled by the norms of the terms. Where
+they say too little,
 :math:`\|G\| \le \sqrt{\|Y_0\|^2 + \sum_j |q|^j \|H_j\|} + \text{remainder}`
 with the coefficients :math:`H_j` of :math:`Y^H Y`, in which rotating phases cancel.
 With :math:`\gamma = (z_0 + \lambda)/(z_0 - \lambda)` the distance of a pole is
@@ -14,6 +15,7 @@ With :math:`\gamma = (z_0 + \lambda)/(z_0 - \lambda)` the distance of a pole is
 from hankelcut import _array
 from hankelcut._typing import Array, Namespace
 from hankelcut.lti.norms._circle import Circle
+from hankelcut.lti.norms._spectral_norms import spectral_norms
 
 __all__ = ["ROUNDINGS", "arc_bounds", "gains_at"]
 
@@ -43,11 +45,11 @@ def gains_at(circle: Circle, points: Array) -> Array:
     for cut in _cuts(int(points.shape[0]), _ENTRIES_PER_SLICE, _entries(circle)):
         turn, reciprocals = circle.poles.reciprocals(points[cut])
         parts.append(circle.response(turn * reciprocals))
-    return _norms(xp, xp.concat(parts) + circle.D)
+    return spectral_norms(xp.concat(parts) + circle.D)
 
 
 def arc_bounds(
-    circle: Circle, centres: Array, halves: Array
+    circle: Circle, centres: Array, halves: Array, enough: float
 ) -> tuple[Array, Array, Array]:
     """Norms at the centres of arcs, bounds on the arcs, and the rounding in both.
 
@@ -57,10 +59,12 @@ def arc_bounds(
         The system.
     centres, halves : (F,) arrays
         The arcs: centre - half to centre + half.
+    enough : float
+        Bounds below this number need not be sharp.
     """
     size = 3 * _EXPANSION_ORDER * _entries(circle)
     parts = [
-        _bounds_of_slice(circle, centres[cut], halves[cut])
+        _bounds_of_slice(circle, centres[cut], halves[cut], enough)
         for cut in _cuts(int(centres.shape[0]), _ENTRIES_PER_SLICE, size)
     ]
     values, bounds, roundings = _joined(circle.xp, parts)
@@ -85,7 +89,7 @@ def _joined(xp: Namespace, parts: list[tuple[Array, ...]]) -> tuple[Array, ...]:
 
 
 def _bounds_of_slice(
-    circle: Circle, centres: Array, halves: Array
+    circle: Circle, centres: Array, halves: Array, enough: float
 ) -> tuple[Array, Array, Array]:
     xp, eps = circle.xp, _array.eps(circle.B)
     # Neighbouring arcs overlap by the rounding of their ends and centres.
@@ -94,11 +98,22 @@ def _bounds_of_slice(
     cuts = _cuts(int(q.shape[0]), entries, circle.B.shape[0])
     chunks = [_expansion(circle, centres[cut], q[cut], eps) for cut in cuts]
     coefficients, sizes, remainders, converging = _joined(xp, chunks)
-    value = _norms(xp, coefficients[:, 0, ...])
-    square = value * value + _sum_of_products(xp, coefficients)
+    value = spectral_norms(coefficients[:, 0, ...])
     stretch = xp.hypot(xp.ones_like(q), q)
-    terms = stretch * sizes + circle.offset
-    bound = xp.where(converging, xp.sqrt(square) + stretch * remainders, terms)
+    terms, remainders = stretch * sizes + circle.offset, stretch * remainders
+    norms = _norms_of_terms(xp, coefficients)
+    bound = value + xp.sum(norms[:, 1:], axis=-1)
+    vague = bound + remainders > enough
+    if bool(xp.any(vague)):
+        few = xp.nonzero(vague)[0]
+        rest = _sum_of_products(
+            xp, xp.take(coefficients, few, axis=0), xp.take(norms, few, axis=0)
+        )
+        sharp = xp.sqrt(xp.take(value, few) ** 2 + rest)
+        place = xp.cumulative_sum(xp.astype(vague, xp.int64)) - 1
+        sharp = xp.take(sharp, xp.where(vague, place, xp.zeros_like(place)))
+        bound = xp.where(vague, xp.minimum(sharp, bound), bound)
+    bound = xp.where(converging, bound + remainders, terms)
     rounding = ROUNDINGS * eps * terms
     bound = xp.minimum(bound, terms) + rounding
     # What overflows bounds nothing.
@@ -125,16 +140,18 @@ def _expansion(
     gamma = 2 * reciprocals - 1
     magnitudes, moduli = xp.abs(reciprocals), xp.abs(gamma)
     ratios = q[:, None] * moduli
+    converging = xp.all(ratios <= _WIDEST_RATIO, axis=-1)
     # Re gamma / |gamma| is at most 1, whatever rounding leaves of a small gamma.
     closest = circle.margins * magnitudes * (magnitudes / moduli)
-    clear = xp.maximum(1 - ratios - ROUNDINGS * eps, xp.clip(closest, max=1.0))
+    closest = xp.minimum(closest, xp.ones_like(circle.margins))
+    clear = xp.maximum((1 - ROUNDINGS * eps) - ratios, closest)
     weights = circle.residue_norms * magnitudes / clear
     sizes = xp.sum(weights, axis=-1)
-    converging = xp.all(ratios <= _WIDEST_RATIO, axis=-1)
     q = xp.where(converging, q, xp.zeros_like(q))
-    ratios = xp.where(converging[:, None], ratios, xp.zeros_like(ratios))
-    powers = ratios * ratios * ratios
-    remainders = xp.sum(weights * powers * powers, axis=-1)
+    rest = weights
+    for _ in range(_EXPANSION_ORDER):
+        rest = rest * ratios
+    remainders = xp.sum(rest, axis=-1)
     coefficients = _coefficients(circle, turn * reciprocals, gamma, q)
     return coefficients, sizes, remainders, converging
 
@@ -148,43 +165,35 @@ def _coefficients(circle: Circle, gains: Array, gamma: Array, q: Array) -> Array
     for _ in range(_EXPANSION_ORDER - 1):
         gains = gains * step
         series.append(circle.response(gains))
-    iq = iq[:, :, None]
-    first = series[0] + circle.D
-    inner = [series[k] - iq * series[k - 1] for k in range(1, _EXPANSION_ORDER)]
-    return xp.stack([first, *inner, -iq * series[-1]], axis=1)
+    terms = xp.stack(series, axis=1)
+    nothing = xp.zeros_like(terms[:, :1, ...])
+    value, others = terms[:, :1, ...] + circle.D, terms[:, 1:, ...]
+    first = xp.concat([value, others, nothing], axis=1)
+    return first - iq[:, :, None, None] * xp.concat([nothing, terms], axis=1)
 
 
-def _sum_of_products(xp: Namespace, coefficients: Array) -> Array:
+def _norms_of_terms(xp: Namespace, coefficients: Array) -> Array:
+    """Frobenius norms of the terms, (F, k)."""
+    count, length, p, m = coefficients.shape
+    flat = xp.reshape(coefficients, (count, length, p * m))
+    return xp.linalg.vector_norm(flat, axis=-1)
+
+
+def _sum_of_products(xp: Namespace, coefficients: Array, norms: Array) -> Array:
     """Bound of the sum over j > 0 of the norms of H_j, the coefficients of Y^H Y.
 
     Those of the first half by the products; the others, whose terms cancel little, by
     the products of the norms.
     """
     count, length, p, m = coefficients.shape
-    norms = xp.linalg.matrix_norm(coefficients, ord="fro")
-    total = xp.zeros_like(norms[:, 0])
-    for k in range(1, length):
-        total = total + norms[:, k] * xp.sum(norms[:, length - k :], axis=-1)
-    adjoint = xp.conj(coefficients)
-    backwards = xp.flip(coefficients, axis=1)
-    for j in range(1, length):
-        # Y_0, ..., Y_j over each other, and Y_j, ..., Y_0.
-        shape = (count, (j + 1) * p, m)
-        first = xp.reshape(adjoint[:, : j + 1, ...], shape)
-        second = xp.reshape(backwards[:, length - 1 - j :, ...], shape)
-        product = xp.matrix_transpose(first) @ second
-        total = total + xp.linalg.matrix_norm(product, ord="fro")
-    return total
-
-
-def _norms(xp: Namespace, matrices: Array) -> Array:
-    """Spectral norms of (F, p, m) matrices, m <= p; in closed form up to m = 2."""
-    m = matrices.shape[-1]
-    if m == 1:
-        return xp.linalg.vector_norm(matrices, axis=(-2, -1))
-    if m > 2:
-        return xp.linalg.svdvals(matrices)[..., 0]
-    first, second = matrices[..., 0], matrices[..., 1]
-    a, c = (xp.sum(xp.abs(x) ** 2, axis=-1) for x in (first, second))
-    b = xp.abs(xp.sum(xp.conj(first) * second, axis=-1))
-    return xp.sqrt((a + c) / 2 + xp.hypot((a - c) / 2, b))
+    tails = xp.cumulative_sum(xp.flip(norms, axis=1), axis=1)
+    total = xp.vecdot(norms[:, 1:], tails[:, :-1])
+    # All products in one: Y_0, ..., Y_k over each other, times a block Toeplitz matrix.
+    padded = xp.concat([xp.zeros_like(coefficients[:, 1:, ...]), coefficients], axis=1)
+    columns = [padded[:, j : j + length, ...] for j in range(1, length)]
+    shape = count, length * p, (length - 1) * m
+    toeplitz = xp.reshape(xp.stack(columns, axis=3), shape)
+    backwards = xp.reshape(xp.flip(coefficients, axis=1), (count, length * p, m))
+    products = xp.conj(xp.matrix_transpose(backwards)) @ toeplitz
+    products = xp.reshape(products, (count, m, length - 1, m))
+    return total + xp.sum(xp.linalg.vector_norm(products, axis=(1, 3)), axis=-1)

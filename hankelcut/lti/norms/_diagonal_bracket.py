@@ -17,7 +17,7 @@ from hankelcut import _array
 from hankelcut._errors import NumericalWarning
 from hankelcut._typing import Array, Namespace
 from hankelcut.lti.norms._arc_bounds import arc_bounds, gains_at
-from hankelcut.lti.norms._circle import Circle, circle_of, wrapped
+from hankelcut.lti.norms._circle import Circle, circle_of
 from hankelcut.lti.systems.conversions import conjugate_closure, detached
 from hankelcut.lti.systems.diagonal_state_space import DiagonalStateSpace
 
@@ -140,7 +140,8 @@ def _bracket_one(
     centres, halves = _first_arcs(circle, lower, 0.0 if symmetric else -math.pi)
     upper, evaluations = 0.0, 0
     while centres.shape[0] > 0 and evaluations <= most_evaluations:
-        values, bounds, roundings = arc_bounds(circle, centres, halves)
+        enough = (1 + rtol) * lower
+        values, bounds, roundings = arc_bounds(circle, centres, halves, enough)
         evaluations += int(centres.shape[0])
         best, where = _best(xp, poles.points(centres), values)
         if best > lower:
@@ -167,10 +168,12 @@ def _first_arcs(circle: Circle, lower: float, start: float) -> tuple[Array, Arra
         return centres, halves
     narrow = []
     for _ in range(_MOST_ROUNDS):
-        apart = xp.abs(wrapped(xp, angles - centres[:, None]))
-        distance = xp.maximum(apart - halves[:, None], 0 * apart) + circle.margins / 2
-        ratios = (halves[:, None] / (distance + halves[:, None])) ** 2
-        remainders = xp.sum(norms / distance * ratios * ratios * ratios, axis=-1)
+        apart = xp.abs(angles - centres[:, None])
+        apart = xp.minimum(apart, 2 * math.pi - apart) - halves[:, None]
+        distance = xp.maximum(apart, xp.zeros_like(angles)) + circle.margins / 2
+        ratios = halves[:, None] / (distance + halves[:, None])
+        cubes = ratios * ratios * ratios
+        remainders = xp.vecdot(norms / distance, cubes * cubes)
         wide = remainders > _SHARE * lower
         narrow.append((centres[~wide], halves[~wide]))
         centres, halves = _divided(xp, centres[wide], halves[wide], 2)

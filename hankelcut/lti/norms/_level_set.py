@@ -134,7 +134,9 @@ def normalized(system: System) -> tuple[System, int, int]:
         new one.
     """
     gauge = np.log2(balancing_gauge(system.A, system.B, system.C)).astype(int)
-    A = times_power_of_two(system.A, gauge - gauge[:, None])
+    A = system.A
+    if np.any(gauge != gauge[0]):
+        A = times_power_of_two(A, gauge - gauge[:, None])
     B = times_power_of_two(system.B, -gauge[:, None])
     C = times_power_of_two(system.C, gauge)
     rate = 0

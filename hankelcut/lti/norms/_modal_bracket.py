@@ -31,11 +31,12 @@ _TINY = float(np.finfo(float).tiny)
 _MOST_ENTRIES = 16
 # Work limits, per state; level sets take about as long.
 _MOST_EVALUATIONS = 200
-# Share of the width for the distance of the responses; most is for branch and bound.
-_SHARE = 0.05
+# Shares of the width for the distance of the responses; the rest is for branch and
+# bound, which is done again where the first does not leave enough.
+_SHARES = (0.05, 0.2)
 # The response of the diagonal form serves as lower end if its distance from the true
 # one is below this share of the width.
-_CLOSE = 1e-2
+_CLOSE = 2e-3
 _REFINEMENT_POINTS = 17
 _REFINEMENTS = 12
 # A grid this flat around its best point has the peak, to this share of the width.
@@ -120,14 +121,16 @@ def bracket_modal(system: System, rtol: float) -> ModalBracket | None:
 def _bracket_of_form(
     form: ModalForm, system: System, rtol: float
 ) -> tuple[float, float, float] | None:
-    found = bracket_on_circle(
-        _diagonal_system(form),
-        (1 - 4 * _SHARE) * rtol,
-        _MOST_EVALUATIONS * len(form.poles),
-        symmetric=not system.is_complex,
-    )
-    if not (found.finished and form.distance <= _SHARE * rtol * found.lower):
-        return None
+    system_of_form, most = _diagonal_system(form), _MOST_EVALUATIONS * len(form.poles)
+    real = not system.is_complex
+    for share in _SHARES:
+        width = (1 - 4 * share) * rtol
+        found = bracket_on_circle(system_of_form, width, most, symmetric=real)
+        room = rtol * found.lower
+        if not (found.finished and form.distance <= _SHARES[-1] * room):
+            return None
+        if form.distance <= share * room:
+            break
     gain, frequency = _refined(system, form, found.frequency, rtol)
     lower = gain - form.distance
     if form.distance > _CLOSE * rtol * gain:

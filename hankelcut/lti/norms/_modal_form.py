@@ -18,15 +18,17 @@ contains the rounding of every product, a multiple of that of the magnitudes, an
 of the logarithms of discrete poles.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse
 
 from hankelcut.lti.norms._bounded_real_frame import System
 from hankelcut.lti.norms._enclosure import Matrix
+from hankelcut.lti.norms._spectral_norms import spectral_norms
 from hankelcut.lti.responses._schur_response import boundary
+from hankelcut.lti.systems._uncoupled_states import uncoupled_states
 from hankelcut.lti.systems.time_domain import Continuous, TimeDomain
 
 __all__ = ["ModalForm", "modal_form"]
@@ -40,8 +42,9 @@ _PER_TERM, _PER_COMPLEX_TERM = 0.5 * _EPS, 1.5 * _EPS
 # The bounds themselves are rounded, and then enlarged by this.
 _OUTWARDS = 1 + 1e-6
 _CONVERGENT = 0.5
-# Rounding of a pole of size 1 at most that is given by its logarithm.
-_LOGARITHM = 32 * _EPS
+# Rounding of a pole of size 1 at most that is given by its logarithm: one eps of its
+# modulus, two of its angle, and twice that for what libraries of functions may lose.
+_LOGARITHM = 8 * _EPS
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +75,16 @@ class ModalForm:
 
     def gains(self, frequencies: Matrix) -> Matrix:
         """Largest singular values of the response at frequencies, (F,)."""
-        points = boundary(frequencies, self.time)
-        states = self.B / (points[:, None] - self.poles)[:, :, None]
-        values = np.linalg.svd(self.C @ states + self.D, compute_uv=False)
-        largest: Matrix = values[:, 0]
+        weights = 1 / (boundary(frequencies, self.time)[:, None] - self.poles)
+        response = (weights @ self._residues).reshape(-1, *self.D.shape) + self.D
+        largest: Matrix = spectral_norms(response)
         return largest
+
+    @functools.cached_property
+    def _residues(self) -> Matrix:
+        """Products of the columns of C and the rows of B, (n, p m)."""
+        products: Matrix = self.C.T[:, :, None] * self.B[:, None, :]
+        return products.reshape(len(self.poles), -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +166,7 @@ def modal_form(system: System) -> ModalForm | None:
         With finite entries of about 1; not modified. Stable if there is a result.
     """
     try:
-        parts = [_Modes.of(system.A, states) for states in _uncoupled(system.A)]
+        parts = [_Modes.of(system.A, states) for states in uncoupled_states(system.A)]
     except np.linalg.LinAlgError:
         return None
     poles = np.zeros(system.A.shape[0], complex)
@@ -173,18 +181,6 @@ def modal_form(system: System) -> ModalForm | None:
     if not math.isfinite(distance):
         return None
     return ModalForm(poles, B, C, system.D, distance, h2_distance, system.time)
-
-
-def _uncoupled(A: Matrix) -> list[Matrix]:
-    """States that are coupled with each other only, (g, k): one array for each size."""
-    n = A.shape[0]
-    rows, columns = np.nonzero(A)
-    graph = scipy.sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=(n, n))
-    _, labels = scipy.sparse.csgraph.connected_components(graph, directed=False)
-    sizes = np.bincount(labels)[labels]
-    order = np.lexsort((labels, sizes))
-    groups = np.split(order, np.flatnonzero(np.diff(sizes[order])) + 1)
-    return [group.reshape(-1, sizes[group[0]]) for group in groups]
 
 
 def _channels(system: System, states: Matrix) -> tuple[Matrix, Matrix]:

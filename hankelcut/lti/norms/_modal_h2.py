@@ -42,9 +42,13 @@ def h2_of_modes(form: ModalForm, rtol: float) -> float | None:
     else:
         denominators = 1 - poles.conj()[:, None] * poles
     sizes = np.abs(denominators)
-    gains = (C.conj().T @ C) * (B.conj() @ B.T) / denominators
+    # In place: for some hundred modes, fresh memory takes longer than the arithmetic.
+    gains = C.conj().T @ C
+    gains *= B.conj() @ B.T
+    gains /= denominators
     norms = np.linalg.norm(B, axis=1) * np.linalg.norm(C, axis=0)
-    terms = norms[:, None] * norms / sizes
+    terms = np.outer(norms, norms)
+    terms /= sizes
     # Sums of numpy are pairwise.
     roundings = _MORE_ROUNDINGS + B.shape[1] + C.shape[0] + math.log2(gains.size)
     rounding = roundings * float(np.sum(terms))

@@ -35,15 +35,12 @@ def balancing_gauge(A: Matrix, B: Matrix, C: Matrix) -> Matrix:
         the rows of B and the columns of C.
     """
     n = A.shape[0]
-    bordered = np.zeros((n + 1, n + 1))
+    bordered = np.zeros((n + 1, n + 1), order="F")
     bordered[:n, :n] = np.abs(A)
     bordered[:n, n] = np.max(np.abs(B), axis=1)
     bordered[n, :n] = np.max(np.abs(C), axis=0)
-    # SciPy casts the scales to indices before it looks at them.
-    with np.errstate(invalid="ignore"):
-        _, (scale, _) = scipy.linalg.matrix_balance(
-            bordered, permute=False, separate=True
-        )
+    gebal = scipy.linalg.get_lapack_funcs("gebal", (bordered,))
+    _, _, _, scale, _ = gebal(bordered, scale=1, permute=0, overwrite_a=1)
     gauge: Matrix = scale[:n] / scale[n]
     return gauge
 

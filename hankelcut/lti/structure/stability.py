@@ -110,7 +110,7 @@ def poles_of(system: StateSpace | DiagonalStateSpace) -> Array:
     """
     if isinstance(system, DiagonalStateSpace):
         return system.poles
-    return _array.namespace(system.A).linalg.eigvals(_array.to_complex(system.A))
+    return _array.namespace(system.A).linalg.eigvals(system.A)
 
 
 def _flat_pole(system: StateSpace | DiagonalStateSpace, position: int) -> complex:

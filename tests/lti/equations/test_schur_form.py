@@ -63,6 +63,23 @@ def test_nearly_real_pairs_keep_their_distance():
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_uncoupled_states_stay_uncoupled(dtype, rng):
+    # Parts of 1, 3, 1 and 4 states, shuffled.
+    A = np.zeros((9, 9), dtype)
+    for start, end in ((0, 1), (1, 4), (4, 5), (5, 9)):
+        A[start:end, start:end] = draw(rng, end - start, dtype)
+    order = rng.permutation(9)
+    A = A[np.ix_(order, order)]
+    form = schur_form(A)
+    V, inverse = form.leave(np.eye(9, dtype=dtype)), form.enter(np.eye(9, dtype=dtype))
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(V @ form.T @ inverse, A, rtol=0, atol=200 * eps)
+    assert distance(form.poles, np.linalg.eigvals(A)) <= 200 * eps
+    assert np.count_nonzero(form.T) <= 1 + 1 + 8 + 13
+    assert not np.tril(form.T, -2).any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_units_of_states_are_balanced(dtype, rng):
     A = draw(rng, 8, dtype)
     units = (2.0 ** rng.integers(-15, 16, 8)).astype(A.real.dtype)

@@ -271,6 +271,21 @@ def test_powers_of_two_scale_exactly(kind, time, a, b, rng):
     )
 
 
+@pytest.mark.parametrize("time", TIMES)
+@pytest.mark.parametrize("reached", [1e-140, 1e-200, 1e-300])
+def test_pairs_that_are_hardly_reached_keep_their_digits(time, reached):
+    A = 0.3 * np.array([[-1.0, 0.0, 0.0], [0.0, -0.5, 1.0], [0.0, -1.0, -0.5]])
+
+    def system(gain):
+        return StateSpace(A, [[1.0], [gain], [gain]], np.ones((1, 3)), time=time)
+
+    # To first order the values of the pair are proportional to its gain.
+    small = 1e-14
+    expected = exact_hankel_singular_values(system(small))[1:] * (reached / small)
+    values = hankel_singular_values(system(reached))[1:]
+    np.testing.assert_allclose(values / expected, 1.0, rtol=1e-12)
+
+
 @pytest.mark.parametrize("kind", [random_stable_system, random_diagonal_system])
 def test_tiny_gains_do_not_underflow(kind, rng):
     system = kind(rng, 5, 2, 3, Discrete())

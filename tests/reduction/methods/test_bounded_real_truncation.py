@@ -135,8 +135,9 @@ def test_small_values_keep_their_digits():
 
 @pytest.mark.parametrize("time", TIMES)
 def test_values_tend_to_hankel_singular_values(time):
-    # Graded poles: the values go down to 1e-10 of the largest.
-    n = 24
+    # Graded poles: the values go down to 3e-12 of the largest. With a few more poles
+    # both lists are right to about 1e-9 only.
+    n = 20
     poles = -np.logspace(0, 3, n)
     system = StateSpace(np.diag(poles), np.ones((n, 1)), np.ones((1, n)))
     if isinstance(time, Discrete):
@@ -144,9 +145,7 @@ def test_values_tend_to_hankel_singular_values(time):
     values = bounded_real_truncation(system, order=3, gamma=1e8).characteristic_values
     expected = hankel_singular_values(system)
     assert expected[-1] <= 1e-10 * expected[0]
-    # The map to continuous time rounds the poles.
-    rtol = 1e-9 if isinstance(time, Continuous) else 1e-8
-    np.testing.assert_allclose(values, expected, rtol=rtol)
+    np.testing.assert_allclose(values, expected, rtol=1e-9)
 
 
 def test_models_tend_to_those_of_balanced_truncation(rng):

@@ -149,8 +149,9 @@ def test_constant_weights_change_units_only(rng):
         np.testing.assert_allclose(
             ours.characteristic_values, 15 * theirs.characteristic_values, rtol=1e-10
         )
-        error = hinf_norm(error_system(ours.system, theirs.system)).upper
-        assert error < 1e-9 * theirs.characteristic_values[0]
+        # A difference that is all rounding has no narrow bracket.
+        error = hinf_norm(error_system(ours.system, theirs.system), rtol=1.0)
+        assert error.upper < 1e-9 * theirs.characteristic_values[0]
     ours = frequency_weighted_truncation(system, **gains, order=3)
     assert float(ours.error_bound) == pytest.approx(15 * float(theirs.error_bound))
 
