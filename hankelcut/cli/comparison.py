@@ -1,6 +1,6 @@
 """The command `hankelcut compare`: every method side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +25,7 @@ from hankelcut.cli.method_options import (
     require_method,
 )
 from hankelcut.cli.systems import JsonFile, SystemFile, load_one, norm_if_stable
+from hankelcut.lti import SparseStateSpace
 from hankelcut.reduction.comparison import METHODS
 from hankelcut.reduction.comparison import compare as compare_methods
 from hankelcut.reduction.result import ErrorBound
@@ -98,6 +99,8 @@ def compare(
         facts.append(("H-infinity norm", in_bracket(norm, system.time)))
     print_facts(facts)
     _print_records(records, None if norm is None else float(norm.lower))
+    if names is None and not isinstance(system, SparseStateSpace):
+        _print_left_out(options)
     if json_file is not None:
         known = None if norm is None else float(norm.lower)
         write_json(json_file, {"file": str(file), "norm": known, "rows": records})
@@ -119,6 +122,15 @@ def _options(
         if names is not None or (own and own.keys() >= set(METHODS[method].needs)):
             options[method] = method_arguments(method, own)
     return options
+
+
+def _print_left_out(options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say which methods would take part with which option."""
+    for name, method in METHODS.items():
+        missing = [need for need in method.needs if need not in options.get(name, {})]
+        if missing:
+            flags = " and ".join(f"--{need.replace('_', '-')}" for need in missing)
+            print(f"left out: {method.title} (needs {flags})")
 
 
 def _print_records(records: list[dict[str, Any]], norm: float | None) -> None:

@@ -53,7 +53,9 @@ def test_methods_are_side_by_side(call, plant):
     assert refusals[0] == (
         "refused: stubborn, order 2: stubborn: got a system, need none"
     )
-    assert "limited" not in out
+    assert [line for line in out.splitlines() if "limited" in line] == [
+        "left out: limited (needs --band)"
+    ]
 
 
 def test_methods_take_part_when_what_they_need_is_given(call, tmp_path):
