@@ -216,13 +216,14 @@ def _toeplitz(
     """From the inputs of a block to its outputs: zero before the input, D at it."""
     *groups, _, m = B.shape
     responses = from_state @ _parts(B.mT).mT
-    responses = responses.view(*groups, block + 1, -1, m)
-    step = torch.arange(block, device=B.device)
-    delay = step - step[:, None]
-    blocks = responses.index_select(-3, delay.clamp(min=0).flatten())
-    blocks = blocks.view(*groups, block, block, -1, m).movedim(-1, -3)
-    causal = (delay >= 0).to(responses.dtype)[:, None, :, None]
-    matrix = (blocks * causal).reshape(*groups, block * m, -1)
+    responses = responses.view(*groups, block + 1, -1, m)[..., :block, :, :]
+    # Copies of the responses and as many zeros, read in rows that are shorter by one:
+    # each row starts a step later than the one before it.
+    padded = torch.cat((responses, torch.zeros_like(responses)), dim=-3)
+    copies = padded.unsqueeze(-4).expand(*groups, block, *padded.shape[-3:])
+    rows = copies.flatten(-4, -3)[..., : block * (2 * block - 1), :, :]
+    blocks = rows.unflatten(-3, (block, 2 * block - 1))[..., :block, :, :]
+    matrix = blocks.movedim(-1, -3).reshape(*groups, block * m, -1)
     if D is None:
         return matrix
     repeated = D[..., None, :].expand(*groups, block, m)
