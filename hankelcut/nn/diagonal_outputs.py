@@ -222,8 +222,8 @@ def _toeplitz(
     padded = torch.cat((responses, torch.zeros_like(responses)), dim=-3)
     copies = padded.unsqueeze(-4).expand(*groups, block, *padded.shape[-3:])
     rows = copies.flatten(-4, -3)[..., : block * (2 * block - 1), :, :]
-    blocks = rows.unflatten(-3, (block, 2 * block - 1))[..., :block, :, :]
-    matrix = blocks.movedim(-1, -3).reshape(*groups, block * m, -1)
+    shifted = rows.view(*groups, block, 2 * block - 1, -1, m)[..., :block, :, :]
+    matrix = shifted.movedim(-1, -3).reshape(*groups, block * m, -1)
     if D is None:
         return matrix
     repeated = D[..., None, :].expand(*groups, block, m)

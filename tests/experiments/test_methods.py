@@ -79,7 +79,7 @@ def test_protocols_are_what_they_say() -> None:
     cpu = protocol_for("smnist", "cpu")
     assert cpu.seeds == 3
     named = {text.partition(":")[0] for text in cpu.methods}
-    assert named == set(METHODS) - {"throughout"}
+    assert named == set(METHODS)
     assert protocol_for("imdb", "paper").methods == ("full", "cut", "direct")
     with pytest.raises(ValueError, match="protocol='cpu', need 'paper' for imdb"):
         protocol_for("imdb", "cpu")
