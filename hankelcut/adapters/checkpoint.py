@@ -58,15 +58,7 @@ def load_reduced(
         raise CheckpointMismatchError(msg + "; ".join(parts))
     _require_tensors(present, state_dict, _may_widen(model))
     resized = _resized_layers(model, state_dict)
-    new = {f"{prefix}{key}" for prefix, exchange in resized for key in exchange.values}
-    for key, value in present.items():
-        same = not isinstance(value, Tensor) or value.shape == state_dict[key].shape
-        if key not in new and not same:
-            msg = (
-                f"the checkpoint belongs to another model: {key} has shape "
-                f"{tuple(state_dict[key].shape)}, need {tuple(value.shape)}"
-            )
-            raise CheckpointMismatchError(msg)
+    _require_shapes(model, state_dict, resized)
     exchanges = [exchange for _, exchange in resized]
     if optimizer is not None:
         require_rebindable(optimizer)
@@ -86,6 +78,34 @@ def _may_widen(model: nn.Module) -> set[str]:
         for p in find_adapter(layer).state_parameters(layer)
         if p.may_widen
     }
+
+
+def _require_shapes(
+    model: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    resized: list[tuple[str, ParameterExchange]],
+) -> None:
+    """Raise unless every tensor will have the shape that the checkpoint has."""
+    resized_to = {
+        find_tensor(exchange.layer, key): value
+        for _, exchange in resized
+        for key, value in exchange.values.items()
+    }
+    # A tensor that has several names is resized under all of them.
+    named = {
+        **dict(model.named_parameters(remove_duplicate=False)),
+        **dict(model.named_buffers(remove_duplicate=False)),
+    }
+    for key, value in model.state_dict().items():
+        if not isinstance(value, Tensor):
+            continue
+        need = resized_to.get(named.get(key, value), value).shape
+        if state_dict[key].shape != need:
+            msg = (
+                f"the checkpoint belongs to another model: {key} has shape "
+                f"{tuple(state_dict[key].shape)}, need {tuple(need)}"
+            )
+            raise CheckpointMismatchError(msg)
 
 
 def _require_tensors(

@@ -24,7 +24,7 @@ __all__ = [
 Exactness: TypeAlias = Literal["exact", "selection only"]
 """Whether any reduced diagonal system can be stored, or only fewer of the states."""
 
-Role: TypeAlias = Literal["pole", "input", "output"]
+Role: TypeAlias = Literal["pole", "coupling", "input", "output"]
 """What a parameter with a state axis is part of: see `StateParameter`."""
 
 REMOVED: Final = object()
@@ -41,10 +41,11 @@ class StateParameter:
         Path from the layer, such as ``"kernel.C"``; a buffer in its place is allowed.
     axis : int
         Its state axis.
-    role : {"pole", "input", "output"}
+    role : {"pole", "coupling", "input", "output"}
         ``"input"`` rows belong to B, ``"output"`` columns to C, and the reading of the
         layer says how. ``"pole"``: a nonlinear function of the pole, whose moments have
-        no linear map and start anew.
+        no linear map and start anew. ``"coupling"``: ties states to each other, none
+        where it is zero; its moments start anew too.
     blocks : int
         Number of state axes that lie one behind the other on that axis, as in
         [C_forward, C_backward].
@@ -102,6 +103,11 @@ class LayerReading:
         Directions of time whose outputs the layer adds, each of the state after its
         update. Of 2, the first half of the outputs of the system is that of the forward
         direction, the other half that of the backward one in reversed time.
+    lookahead : int
+        Samples ahead of the present at which the backward direction begins; 0 where it
+        sees the present too.
+    lower_half : bool
+        Whether the stored member of a conjugate pair is the one below the real axis.
     """
 
     system: DiagonalStateSpace | StateSpace
@@ -112,6 +118,8 @@ class LayerReading:
     bound_gain: float | None = 1.0
     initial: StoredMatrix | None = None
     directions: int = 1
+    lookahead: int = 0
+    lower_half: bool = False
 
     @property
     def layer_gain(self) -> float:
@@ -125,6 +133,19 @@ class LayerReading:
         if self.directions == 1:
             return 1.0
         return math.sqrt(2) if self.system.n_inputs == 1 else 2.0
+
+    @property
+    def error_gain(self) -> float:
+        """The error of the layer is at most this many times that of the balanced one.
+
+        Where there is no such number it says what errors of systems mean for the layer.
+        """
+        return self.layer_gain * (1.0 if self.bound_gain is None else self.bound_gain)
+
+    @property
+    def is_bounded_beforehand(self) -> bool:
+        """Whether errors of the balanced system limit those of the layer at all."""
+        return self.balanced is None or self.bound_gain is not None
 
     @property
     def to_balance(self) -> DiagonalStateSpace | StateSpace:

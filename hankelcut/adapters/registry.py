@@ -11,6 +11,8 @@ from hankelcut.adapters.layers.lru import LRUAdapter
 from hankelcut.adapters.layers.lru_complex import ComplexLRUAdapter
 from hankelcut.adapters.layers.lru_delayed import DelayedLRUAdapter
 from hankelcut.adapters.layers.refused import REFUSED, RefusedKind
+from hankelcut.adapters.layers.s4_diagonal import DiagonalS4Adapter
+from hankelcut.adapters.layers.s4_low_rank import LowRankS4Adapter
 from hankelcut.adapters.layers.s4d import S4DAdapter
 from hankelcut.adapters.layers.s5 import S5Adapter
 from hankelcut.adapters.layers.s5_lrnnx import S5LrnnxAdapter
@@ -35,6 +37,8 @@ ADAPTERS: tuple[Adapter, ...] = (
     ComplexLRUAdapter(),
     DelayedLRUAdapter(),
     S4DAdapter(),
+    DiagonalS4Adapter(),
+    LowRankS4Adapter(),
     S5Adapter(),
     S5PytorchAdapter(),
     S5LrnnxAdapter(),

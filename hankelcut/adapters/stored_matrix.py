@@ -3,6 +3,7 @@ r"""How parameters hold the input and the output matrix of a system.
 A stored matrix is a rearrangement of the entries of one or two parameters, followed by
 a factor for each state: :math:`B_{ij} = s_i \tilde B_{ij}`. The rearrangement takes
 gradients and moments of the parameters to those of :math:`\tilde B` in the same way.
+Of a layer that is not diagonal, rows of C may be held times a real matrix.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,12 +33,16 @@ class StoredMatrix:
         Paths of the parameters: two for the form ``"parts"``, else one.
     form : {"complex", "parts", "pairs", "real"}
         How complex numbers are held.
-    scale : (..., n) tensor
-        Factor between what is stored and the matrix of the system, for each state.
+    scale : (..., n) tensor, or (..., p, n) for C
+        Factor between what is stored and the matrix of the system, for each state; of C
+        also one for each entry.
     to_system : callable, optional
         Takes a tensor with the axes of the parameter to the axes of the matrix.
     to_stored : callable, optional
         Its inverse.
+    mixing : (..., p, 2 n, 2 n) tensor, optional
+        Real matrices K with [Re c, -Im c] = [Re r, -Im r] K for what is stored, c, and
+        the row r of C of the system, which is dense in [Re x; Im x].
     """
 
     names: tuple[str, ...]
@@ -45,6 +50,7 @@ class StoredMatrix:
     scale: Tensor
     to_system: Callable[[Tensor], Tensor] = _as_it_is
     to_stored: Callable[[Tensor], Tensor] = _as_it_is
+    mixing: Tensor | None = None
 
     def assemble(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return what is stored as one complex128 matrix, without the scale.

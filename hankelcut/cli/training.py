@@ -120,7 +120,7 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Sequences a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Largest rate.")] = None,
     layer: Annotated[
-        Literal["lru", "s5"] | None,
+        Literal["lru", "s4d", "s5"] | None,
         typer.Option(help="State-space layer of the blocks. [default: lru]"),
     ] = None,
     d_model: Annotated[int | None, typer.Option(help="Channels.")] = None,

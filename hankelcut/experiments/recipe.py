@@ -89,7 +89,7 @@ class Recipe:
     pooling : int
         For images: side of the squares of pixels that are averaged, for shorter
         sequences.
-    layer : {"lru", "s5"}
+    layer : {"lru", "s4d", "s5"}
         State-space layer of the blocks: see `hankelcut.nn.make_layer`.
     d_model, d_state, n_blocks : int
         Channels, states per layer at the beginning, and blocks of the classifier.

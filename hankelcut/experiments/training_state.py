@@ -39,9 +39,10 @@ _PROBE_SEQUENCES = 128
 _POLE_PARAMETERS = {
     *("nu_log", "theta_log", "gamma_log"),
     *("log_decay", "frequency", "log_step"),
+    *("log_A_real", "A_imag", "log_dt"),
 }
 _INPUT_PARAMETERS = {"B_re", "B_im"}
-_OUTPUT_PARAMETERS = {"C_re", "C_im"}
+_OUTPUT_PARAMETERS = {"C_re", "C_im", "C"}
 
 
 class Batches:
@@ -240,8 +241,9 @@ def hankel_spectra(model: nn.Module) -> dict[str, list[float]]:
     Returns
     -------
     dict of str to list of float
-        Descending values by layer; those below 1e-8 of the largest are rounding. A
-        layer that has none, being unstable or damaged, is left out.
+        Descending values by layer, of a bank the largest of a channel for each index;
+        those below 1e-8 of the largest are rounding. A layer that has none, being
+        unstable or damaged, is left out.
     """
     spectra = {}
     for name, layer in find_layers(model).items():
@@ -249,7 +251,7 @@ def hankel_spectra(model: nn.Module) -> dict[str, list[float]]:
             values = hankel_singular_values(extract(layer), gramians="closed_form")
         except HankelcutError:
             continue
-        spectra[name] = values.tolist()
+        spectra[name] = values.reshape(-1, values.shape[-1]).amax(dim=0).tolist()
     return spectra
 
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Complex, Float, Inexact
 from torch import Tensor, nn
 
+from hankelcut.nn._inputs import require_inputs, require_state
 from hankelcut.nn.diagonal_outputs import diagonal_outputs
 
 __all__ = ["DiagonalRecurrence"]
@@ -72,7 +73,7 @@ class DiagonalRecurrence(nn.Module, ABC):
         ValueError
             If the inputs have another shape or dtype.
         """
-        self._check_inputs(inputs, "(batch, length, d_model)")
+        require_inputs(inputs, self.D, "(batch, length, d_model)")
         return diagonal_outputs(
             inputs,
             self._exponents(),
@@ -120,31 +121,10 @@ class DiagonalRecurrence(nn.Module, ABC):
         ValueError
             If the inputs or the state have another shape or dtype.
         """
-        self._check_inputs(inputs, "(batch, d_model)")
+        require_inputs(inputs, self.D, "(batch, d_model)")
         need = (inputs.shape[0], self.d_state)
-        if state.shape != need or state.dtype != inputs.dtype.to_complex():
-            msg = (
-                f"got a state of shape {tuple(state.shape)} and {state.dtype}, need "
-                f"{need} and {inputs.dtype.to_complex()}; begin with `initial_state`"
-            )
-            raise ValueError(msg)
+        require_state(state, need, inputs.dtype.to_complex())
         multipliers = torch.exp(self._exponents()).to(state.dtype)
         state = multipliers * state + inputs.to(state.dtype) @ self._input_weights().mT
         outputs = (state @ torch.complex(self.C_re, self.C_im).mT).real
         return outputs + self.D * inputs, state
-
-    def _check_inputs(self, inputs: Tensor, need: str) -> None:
-        """Raise ValueError unless the inputs fit the layer and the named axes."""
-        n_axes = need.count(",") + 1
-        if inputs.ndim != n_axes or inputs.shape[-1] != self.d_model:
-            msg = (
-                f"got inputs of shape {tuple(inputs.shape)}, need {need} with "
-                f"d_model={self.d_model}"
-            )
-            raise ValueError(msg)
-        if inputs.dtype != self.D.dtype:
-            msg = (
-                f"got inputs of {inputs.dtype}, need {self.D.dtype}; convert the "
-                "inputs, or the layer with `.to(dtype)`"
-            )
-            raise ValueError(msg)

@@ -5,12 +5,13 @@ from typing import Literal, TypeAlias, get_args
 from torch import nn
 
 from hankelcut.nn.lru import LRU
+from hankelcut.nn.s4d import S4D
 from hankelcut.nn.s5 import S5
 
 __all__ = ["LayerKind", "make_layer"]
 
-LayerKind: TypeAlias = Literal["lru", "s5"]
-"""Which state-space layer a block has: see `LRU` and `S5`."""
+LayerKind: TypeAlias = Literal["lru", "s4d", "s5"]
+"""Which state-space layer a block has: see `LRU`, `S4D` and `S5`."""
 
 
 def make_layer(
@@ -26,10 +27,10 @@ def make_layer(
 
     Parameters
     ----------
-    kind : {"lru", "s5"}
+    kind : {"lru", "s4d", "s5"}
         Which one.
     d_model, d_state : int
-        Its channels and complex states.
+        Its channels and complex states; of S4D, those of every channel.
     r_min, r_max, max_phase : float
         Where the initial poles of an LRU lie; others have ranges of their own.
 
@@ -45,6 +46,8 @@ def make_layer(
     """
     if kind == "lru":
         return LRU(d_model, d_state, r_min, r_max, max_phase)
+    if kind == "s4d":
+        return S4D(d_model, d_state)
     if kind == "s5":
         return S5(d_model, d_state)
     msg = f"got layer={kind!r}, need one of {', '.join(get_args(LayerKind))}"

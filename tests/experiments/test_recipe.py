@@ -94,7 +94,7 @@ def test_wrong_plain_values_are_named(values: dict[str, Any], message: str) -> N
         ("weight_decay", -0.1, r"need a number >= 0"),
         ("warmup_share", 1.0, r"need a share in \[0, 1\)"),
         ("seed", -1, r"need at least 0"),
-        ("layer", "gru", r"got layer='gru', need one of lru, s5"),
+        ("layer", "gru", r"got layer='gru', need one of lru, s4d, s5"),
     ],
 )
 def test_values_out_of_range_are_named(name: str, value: object, message: str) -> None:

@@ -63,7 +63,7 @@ def result(tiny_recipe: Recipe, tiny_task: Task) -> RunResult:
     return train(tiny_recipe, tiny_task)
 
 
-@pytest.mark.parametrize("layer", ["lru", "s5"])
+@pytest.mark.parametrize("layer", ["lru", "s4d", "s5"])
 def test_a_run_learns(tiny_recipe: Recipe, tiny_task: Task, layer: str) -> None:
     recipe = replace(tiny_recipe, layer=layer, steps=60, learning_rate=3e-2)
     result = train(recipe, tiny_task)
@@ -182,7 +182,7 @@ def test_spectra_are_accurate(tiny_recipe: Recipe, tiny_task: Task) -> None:
 
 @pytest.mark.parametrize("slow_output", [True, False])
 @pytest.mark.parametrize("decay_state", [True, False])
-@pytest.mark.parametrize("layer", ["lru", "s5"])
+@pytest.mark.parametrize("layer", ["lru", "s4d", "s5"])
 def test_optimizer_groups(
     tiny_recipe: Recipe,
     tiny_task: Task,
@@ -211,9 +211,10 @@ def test_optimizer_groups(
     decay = recipe.weight_decay
     poles = {
         "lru": ("nu_log", "theta_log", "gamma_log"),
+        "s4d": ("log_A_real", "A_imag", "log_dt"),
         "s5": ("log_decay", "frequency", "log_step"),
     }
-    slow = ("B_re", "B_im", *(("C_re", "C_im") if slow_output else ()))
+    slow = ("B_re", "B_im", *(("C_re", "C_im", "C") if slow_output else ()))
     for name, values in found.items():
         last = name.split(".")[-1]
         if last in poles[layer]:

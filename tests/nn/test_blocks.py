@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hankelcut.nn import LRU, S5, ResidualBlock, SequenceClassifier
+from hankelcut.nn import LRU, S4D, S5, ResidualBlock, SequenceClassifier
 from tests.helpers import unchecked_types
 
 
@@ -79,7 +79,7 @@ def test_classifier_is_encoder_blocks_mean_and_head() -> None:
     torch.testing.assert_close(model(inputs), expected)
 
 
-@pytest.mark.parametrize("layer", ["lru", "s5"])
+@pytest.mark.parametrize("layer", ["lru", "s4d", "s5"])
 def test_every_parameter_gets_a_gradient(layer: str) -> None:
     model = small_classifier(layer=layer, r_min=0.5, r_max=0.9, max_phase=1.0)
     inputs = torch.randn(5, 9, 2, dtype=torch.float64)
@@ -103,7 +103,7 @@ def test_options_reach_the_layers() -> None:
     assert (slow.blocks[0].layer.theta_log.exp() <= 0.1 + 1e-6).all()
 
 
-@pytest.mark.parametrize(("kind", "layer"), [("lru", LRU), ("s5", S5)])
+@pytest.mark.parametrize(("kind", "layer"), [("lru", LRU), ("s4d", S4D), ("s5", S5)])
 def test_blocks_have_the_layer_that_is_named(kind: str, layer: type) -> None:
     model = small_classifier(layer=kind)
     assert [type(block.layer) for block in model.blocks] == [layer] * 3
@@ -139,7 +139,7 @@ def test_bad_arguments_say_what_is_needed() -> None:
         small_classifier(d_state=0)
     with (
         unchecked_types(),
-        pytest.raises(ValueError, match="got layer='gru', need one of lru, s5"),
+        pytest.raises(ValueError, match="got layer='gru', need one of lru, s4d, s5"),
     ):
         small_classifier(layer="gru")
     with pytest.raises(ValueError, match=r"n_blocks=0, .*need all at least 1"):

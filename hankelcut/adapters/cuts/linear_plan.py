@@ -1,5 +1,6 @@
 """Plans to cut linear layers: measure, decide, build and check, all off to the side."""
 
+import bisect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,20 +20,17 @@ from hankelcut._errors import (
 )
 from hankelcut._typing import Array
 from hankelcut.adapters.cuts.modal_spectrum import modal_spectrum
-from hankelcut.adapters.cuts.optimizer_state import Coordinates, moved_state
+from hankelcut.adapters.cuts.optimizer_state import moved_state
 from hankelcut.adapters.cuts.plan import CutContext, MeasuredLayer, Plan, noted
+from hankelcut.adapters.cuts.prepared_cut import PreparedCut
 from hankelcut.adapters.cuts.settings import CutSettings
-from hankelcut.adapters.cuts.surgery import ParameterExchange, trial_layer
-from hankelcut.adapters.cuts.verification import (
-    certified_error,
-    measured_error,
-    trouble_with,
-)
+from hankelcut.adapters.cuts.surgery import ParameterExchange
+from hankelcut.adapters.cuts.verification import trouble_with
 from hankelcut.adapters.policies import LayerSpectrum
-from hankelcut.adapters.protocol import LayerReading, LinearAdapter, Replacement
+from hankelcut.adapters.protocol import LayerReading, LinearAdapter
 from hankelcut.adapters.reduction_event import LayerCut
 from hankelcut.adapters.registry import storage_eps
-from hankelcut.lti import DiagonalStateSpace, StateSpace, modal_difference_bound
+from hankelcut.lti import DiagonalStateSpace, StateSpace
 from hankelcut.lti.structure.stability import require_stable
 from hankelcut.lti.systems.conversions import map_arrays
 from hankelcut.reduction import (
@@ -47,14 +45,12 @@ from hankelcut.reduction import (
     truncate,
     truncate_bank,
 )
-from hankelcut.reduction.result import storage_tolerance
 
 __all__ = ["BalancedLayer", "measure_linear_layers"]
 
 # What says that the parameters of a layer cannot hold a reduced system.
 _NOT_STORABLE = (IllConditionedError, UnstableSystemError, UnsupportedLayerError)
-# The share of the states that a cut must save may come out this far above a whole
-# number.
+# The share of the states to save may come out this far above a whole number.
 _SHARE_ROUNDING = 1e-9
 
 
@@ -109,12 +105,7 @@ def _read(name: str, layer: nn.Module, adapter: LinearAdapter) -> LayerReading:
     try:
         reading = adapter.read(layer)
         require_stable("cut", reading.to_balance)
-    except (
-        IllConditionedError,
-        InvalidSystemError,
-        UnsupportedLayerError,
-        UnstableSystemError,
-    ) as error:
+    except (InvalidSystemError, *_NOT_STORABLE) as error:
         raise type(error)(f"{name or 'the layer'}: {error}") from error
     return reading
 
@@ -184,13 +175,14 @@ class BalancedLayer(MeasuredLayer):
         """What a policy decides from; real poles, which take more states, apart."""
         if self.selection in ("hinf", "energy"):
             system = self._diagonal_system()
-            return modal_spectrum(system, self.selection, self._bound_gain)
-        bank = self._bank
+            return modal_spectrum(system, self.selection, self.reading.error_gain)
+        bank, gain = self._bank, self.reading.error_gain
         counts = range(self.n_states + 1)
         error, energy = OrderTarget(error_tol=0.0), OrderTarget(energy_tol=0.0)
-        bounds = (bank.measure(error, bank.orders(count)) for count in counts)
+        bounds = [bank.measure(error, bank.orders(count)) for count in counts]
+        known = self.reading.is_bounded_beforehand
         return LayerSpectrum(
-            tuple(self._bound_gain * bound for bound in bounds),
+            tuple(gain * bound if known else math.inf for bound in bounds),
             tuple(bank.measure(energy, bank.orders(count)) for count in counts),
         )
 
@@ -214,22 +206,77 @@ class BalancedLayer(MeasuredLayer):
         if target is None or not any(values):
             note = () if target is None else ("no response at all",)
             return Plan(noted(unchanged, *note))
-        try:
-            result = self._truncated(target, context.settings)
-            if result is not None and 0 < result.order < before:
-                result = self._selected(result, context.settings.seed)
-        except (IllConditionedError, ToleranceNotAttainableError) as error:
-            return Plan(noted(unchanged, str(error)))
-        order = before if result is None else result.order
-        if order == 0:
-            raise PolicyError(self._removes_everything(context))
         # The share times the states may come out a rounding above a whole number.
         share = context.settings.minimum_saving * before - _SHARE_ROUNDING
-        if result is None or before - order < max(1, math.ceil(share)):
+        most = before - max(1, math.ceil(share))
+        warnings: tuple[str, ...] = ()
+        try:
+            result = self._reduced(target, context.settings)
             warnings = () if result is None else result.warnings
-            little = f"would keep {order} of {before} states: too little to save"
-            return Plan(noted(unchanged, *warnings, little))
-        return self._built(result, unchanged, context)
+            order = before if result is None else result.order
+            if order == 0:
+                raise PolicyError(self._removes_everything(context))
+            known = self.reading.is_bounded_beforehand
+            if target.error_tol is not None and not known:
+                cut = self._fewest_proven(target.error_tol, most, context.settings)
+            elif result is None or order > most:
+                little = f"would keep {order} of {before} states: too little to save"
+                return Plan(noted(unchanged, *warnings, little))
+            else:
+                cut = self._prepared(result)
+        except ToleranceNotAttainableError as error:
+            return Plan(noted(unchanged, str(error)))
+        except _NOT_STORABLE as error:
+            return Plan(noted(unchanged, *warnings, f"refused: {error}"))
+        return self._checked(cut, unchanged, context)
+
+    def _prepared(self, result: ReductionResult) -> PreparedCut:
+        return PreparedCut.of(self.layer, self.adapter, self.reading, result)
+
+    def _fewest_proven(
+        self, tolerance: float, most: int, settings: CutSettings
+    ) -> PreparedCut:
+        """Return the cut to the fewest states whose error is proven to be tolerable.
+
+        Where no number limits the errors beforehand: measured ones, which cost little
+        and fall with the number of states, tell where to begin proving.
+
+        Raises
+        ------
+        ToleranceNotAttainableError
+            If there is none of at most so many states.
+        """
+        cuts: dict[int, PreparedCut] = {}
+
+        def within(order: int) -> bool:
+            try:
+                result = self._reduced(OrderTarget(order=order), settings)
+                if result is None:
+                    return False
+                cuts[order] = self._prepared(result)
+            except _NOT_STORABLE:
+                return False
+            return cuts[order].measured <= tolerance
+
+        orders = range(settings.multiple_of, most + 1, settings.multiple_of)
+        first = bisect.bisect_left(orders, True, key=within)
+        for order in orders[first:]:
+            if (order in cuts or within(order)) and cuts[order].bound <= tolerance:
+                return cuts[order]
+        msg = (
+            f"no cut to at most {most} of {self.n_states} states has an error that is "
+            f"proven to be below {tolerance:.3g}: too little to save"
+        )
+        raise ToleranceNotAttainableError(msg)
+
+    def _reduced(
+        self, target: OrderTarget, settings: CutSettings
+    ) -> ReductionResult | None:
+        """Return the reduced system with the states that are chosen; None if all."""
+        result = self._truncated(target, settings)
+        if result is None or not 0 < result.order < self.n_states:
+            return result
+        return self._selected(result, settings.seed)
 
     def _truncated(
         self, target: OrderTarget, settings: CutSettings
@@ -247,7 +294,9 @@ class BalancedLayer(MeasuredLayer):
     def _truncated_exactly(self, target: OrderTarget) -> ReductionResult | None:
         """Return the reduced system; None if every state is needed."""
         if target.error_tol is not None:
-            target = replace(target, error_tol=target.error_tol / self._bound_gain)
+            target = replace(
+                target, error_tol=target.error_tol / self.reading.error_gain
+            )
         eps, caller = storage_eps(self.layer), self._caller
         if self.system.batch_shape:
             return truncate_bank(
@@ -302,80 +351,33 @@ class BalancedLayer(MeasuredLayer):
     def _caller(self) -> str:
         return f"cut of {self.name or 'the layer'}"
 
-    def _built(
-        self, result: ReductionResult, unchanged: LayerCut, context: CutContext
+    def _checked(
+        self, cut: PreparedCut, unchanged: LayerCut, context: CutContext
     ) -> Plan:
         """Return the replacement, if it passes the checks as stored."""
-        old = self.reading
-        assert isinstance(result.system, DiagonalStateSpace)  # noqa: S101 - narrows it
-        device = old.system.B.device
-        intended = map_arrays(result.system, lambda M: torch.as_tensor(M).to(device))
-        attributes = self.adapter.attributes(self.layer, result.order)
-        try:
-            replacement = self.adapter.write(self.layer, intended)
-            trial = trial_layer(self.layer, replacement.values, attributes)
-            new = self.adapter.read(trial)
-            require_stable("what would be stored", new.to_balance)
-        except _NOT_STORABLE as error:
-            refused = f"refused: {error}"
-            return Plan(noted(unchanged, *result.warnings, refused))
-        assert isinstance(new.system, DiagonalStateSpace)  # noqa: S101 - as written
-        storage = self._storage_error(intended, replacement, new)
-        measured = measured_error(old.system, new.system, directions=old.directions)
-        if old.bound_gain is None or result.error_bound is None:
-            assert isinstance(old.system, DiagonalStateSpace)  # noqa: S101 - narrows it
-            certified = certified_error(old.system, new.system)
-            bound, storage = old.layer_gain * certified, 0.0
-        else:
-            bound = float(result.error_bound.max()) * self._bound_gain + storage
-        trouble = trouble_with(unchanged, context.policy, bound, storage, measured)
+        warnings = cut.result.warnings
+        trouble = trouble_with(
+            unchanged, context.policy, cut.bound, cut.storage, cut.measured
+        )
         if trouble:
-            return Plan(noted(unchanged, *result.warnings, trouble))
-        cut = replace(
-            noted(unchanged, *result.warnings),
-            states_after=result.order,
-            error_bound=bound,
-            measured_error=measured,
+            return Plan(noted(unchanged, *warnings, trouble))
+        done = replace(
+            noted(unchanged, *warnings),
+            states_after=cut.result.order,
+            error_bound=cut.bound,
+            measured_error=cut.measured,
         )
         state = {}
         if context.optimizer is not None:
-            left, right = (
-                torch.as_tensor(projection).to(replacement.gauge)
-                for projection in (result.left_projection, result.right_projection)
-            )
             state = moved_state(
                 context.optimizer,
                 self.layer,
                 self.adapter.state_parameters(self.layer),
-                Coordinates.of_cut(old, new, replacement, left, right),
+                cut.coordinates,
                 context.settings.optimizer_state,
             )
-        exchange = ParameterExchange(self.layer, replacement.values, attributes, state)
-        return Plan(cut, exchange)
-
-    def _storage_error(
-        self, intended: DiagonalStateSpace, replacement: Replacement, new: LayerReading
-    ) -> float:
-        """Bound what the rounding of the parameters adds to the error."""
-        gauge = replacement.gauge
-        gauged = replace(
-            intended,
-            B=intended.B / gauge[..., :, None],
-            C=intended.C * gauge[..., None, :],
-        )
-        moved = float(modal_difference_bound(gauged, new.form).max())
-        rounding = storage_tolerance(torch.finfo(torch.float64).eps)
-        moved += rounding * self._values()[0]
-        return self._bound_gain * moved
-
-    @property
-    def _bound_gain(self) -> float:
-        """The error of the layer is at most this many times that of the balanced one.
-
-        Where there is no such number it says what errors of systems mean for the layer.
-        """
-        gain = self.reading.bound_gain
-        return self.reading.layer_gain * (1.0 if gain is None else gain)
+        values, attributes = cut.replacement.values, cut.attributes
+        return Plan(done, ParameterExchange(self.layer, values, attributes, state))
 
     @cached_property
     def _bank(self) -> BankSpectrum:

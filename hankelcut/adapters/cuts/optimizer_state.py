@@ -178,7 +178,7 @@ def _transported(
             name: _like(values[name], held[name]) for name in values.keys() & held
         }
     for p in parameters:
-        if p.role == "pole" and p.name in held:
+        if p.role in ("pole", "coupling") and p.name in held:
             moment = held[p.name]
             shape = p.shape(tuple(moment.shape), coordinates.n_new)
             restart = _largest(moment) if squared and moment.numel() else 0.0
@@ -227,16 +227,23 @@ def _moved_outputs(
 ) -> Tensor:
     """Moments of C: the adjoint of [Re C, -Im C] = Re(c W^H)."""
     moments = before.assemble(held)
-    moments = _scaled(moments, 1 / before.scale[..., None, :], squared=squared)
-    W = coordinates.left
-    if squared:
-        stacked = torch.cat([moments.real, moments.imag], dim=-1)
-        moved = torch.complex(stacked @ W.real**2, stacked @ W.imag**2)
-    else:
-        # Rows of W^H have the real part Re(W)^T and the imaginary part -Im(W)^T.
-        stacked = torch.cat([moments.real, -moments.imag], dim=-1)
-        moved = torch.complex(stacked @ W.real, stacked @ W.imag)
-    return _scaled(moved, after.scale[..., None, :], squared=squared)
+    moments = _scaled(moments, 1 / _of_columns(before, moments), squared=squared)
+    W, mixing = coordinates.left, before.mixing
+    # Rows of W^H have the real part Re(W)^T and the imaginary part -Im(W)^T.
+    imag = moments.imag if squared else -moments.imag
+    stacked = torch.cat([moments.real, imag], dim=-1)
+    if mixing is not None:
+        mixing = mixing**2 if squared else mixing
+        stacked = (stacked[..., None, :] @ mixing.mT)[..., 0, :]
+    parts = (W.real**2, W.imag**2) if squared else (W.real, W.imag)
+    moved = torch.complex(stacked @ parts[0], stacked @ parts[1])
+    return _scaled(moved, _of_columns(after, moved), squared=squared)
+
+
+def _of_columns(stored: StoredMatrix, matrix: Tensor) -> Tensor:
+    """Scale of C, for each of its entries."""
+    rows = stored.scale.ndim == matrix.ndim
+    return stored.scale if rows else stored.scale[..., None, :]
 
 
 def _scaled(moments: Tensor, scale: Tensor, *, squared: bool) -> Tensor:

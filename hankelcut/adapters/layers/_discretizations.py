@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from hankelcut._errors import UnsupportedLayerError
-from hankelcut.lti.systems._complex_functions import expm1, log1p
+from hankelcut.lti.systems._bilinear import exponents_of_points, points_of_exponents
+from hankelcut.lti.systems._complex_functions import expm1
 
 __all__ = ["BILINEAR", "IMPULSES", "ZERO_ORDER_HOLD", "Discretization", "identified"]
 
@@ -49,9 +50,9 @@ ZERO_ORDER_HOLD = Discretization(
 )
 BILINEAR = Discretization(
     "bilinear",
-    lambda a, d: log1p(d * a / 2) - log1p(-d * a / 2),
+    lambda a, d: exponents_of_points(d * a / 2),
     lambda a, d: d / (1 - d * a / 2),
-    lambda exponents, d: 2 * expm1(exponents) / (expm1(exponents) + 2) / d,
+    lambda exponents, d: 2 * points_of_exponents(exponents) / d,
 )
 IMPULSES = Discretization(
     "impulses",

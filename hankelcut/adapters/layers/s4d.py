@@ -3,7 +3,8 @@ r"""Adapter for S4D layers in their minimal form, a bank of channels with B = 1.
 Channel h computes :math:`y = K * u + D u` with the kernel :math:`K_k = 2\,\mathrm{Re}
 \sum_n C_n \frac{e^{\Delta a_n} - 1}{a_n} e^{\Delta a_n k}`, :math:`a = -e^{\alpha} +
 i\beta`, :math:`\Delta = e^\delta` (Gu et al., NeurIPS 2022). The reduced poles keep the
-step :math:`\Delta` of their channel; all channels have one number of states.
+step :math:`\Delta` of their channel; all channels have one number of states. Such are
+the minimal S4D of state-spaces/s4, that of ml4gw, and `hankelcut.nn.S4D`.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from hankelcut.adapters.layers._parameters import (
     checked_parameters,
     require_no_more,
     require_writable,
+    stored_like,
 )
 from hankelcut.adapters.layers._poles import principal_exponents
 from hankelcut.adapters.protocol import (
@@ -121,11 +123,7 @@ class S4DAdapter:
             f"{kernel}A_imag": poles.imag,
             **outputs.split(C / outputs.scale[:, None, :]),
         }
-        stored = {
-            name: value.to(find_tensor(layer, name)).contiguous()
-            for name, value in values.items()
-        }
-        return Replacement(stored, gauge)
+        return Replacement(stored_like(layer, values), gauge)
 
 
 def _prefix(module: nn.Module) -> str | None:

@@ -21,7 +21,7 @@ def sampled_gain(
     frequencies : (F,) real array
         In rad/s (continuous) or radians per sample (discrete).
     n_iterations : int
-        Steps of the power iteration.
+        Steps of the power iteration; systems with one input or output need none.
 
     Returns
     -------
@@ -32,11 +32,16 @@ def sampled_gain(
     -----
     **Method.** Power iteration on :math:`G^H G` from a fixed start, applied factor by
     factor: O(n (m + p)) per frequency and step instead of the O(n m p) of forming G.
+    With one input or output G is a vector, which is formed.
     """
     if system.readout != "complex":
         system = conjugate_closure(system)
     xp = _array.namespace(system.B)
     gains = xp.matrix_transpose(resolvent(system, frequencies))
+    if min(system.n_inputs, system.n_outputs) == 1:
+        # Residues, a row for each of many outputs or inputs.
+        residues = system.C * xp.matrix_transpose(system.B)
+        return _norms(residues @ gains)[..., 0, :]
     Bh, Ch = _array.adjoint(system.B), _array.adjoint(system.C)
     columns = _array.zeros((system.n_inputs,), system.B) + 1
     start = xp.exp(1j * xp.cumulative_sum(columns) ** 2)[:, None]

@@ -27,6 +27,8 @@ __all__ = [
     "continuous_diagonal",
     "discrete_dense",
     "discrete_diagonal",
+    "exponents_of_points",
+    "points_of_exponents",
 ]
 
 # A defective pole at the singular point is computed up to eps^(1/k) beside it.
@@ -107,21 +109,9 @@ def discrete_diagonal(
     caller: str, system: DiagonalStateSpace, half: float, time: Discrete
 ) -> DiagonalStateSpace:
     """Map a continuous diagonal system, its poles straight to log form."""
-    xp = _array.namespace(system.B)
     _require_apart(caller, system.exponents, 1 / half, _array.eps(system.B) ** 0.5)
     point = half * system.exponents
-    x, y = xp.real(point), xp.imag(point)
-    distance = xp.abs(1 - point)
-    # |(1 + point) / (1 - point)|^2 = 1 + 4 x / |1 - point|^2, without overflow.
-    excess = 4 * (x / distance) / distance
-    small = excess < -0.5
-    tiny = float(xp.finfo(x.dtype).smallest_normal)
-    ratio = xp.where(small, xp.abs(1 + point) / distance, xp.ones_like(x))
-    ratio = xp.where(ratio < tiny, xp.full_like(x, tiny), ratio)
-    near = xp.log1p(xp.where(small, xp.zeros_like(x), excess)) / 2
-    decay = xp.where(small, xp.log(ratio), near)
-    phase = xp.atan2(y, 1 + x) + xp.atan2(y, 1 - x)
-    exponents = complex_from_parts(decay, phase)
+    exponents = exponents_of_points(point)
     gains = 1 / (1 - point)
     change = half * _read(system, gains)
     return _rescaled(system, exponents, (2 * half) ** 0.5 * gains, change, time)
@@ -131,17 +121,50 @@ def continuous_diagonal(
     caller: str, system: DiagonalStateSpace, half: float
 ) -> DiagonalStateSpace:
     """Map a discrete diagonal system back, its poles straight from log form."""
-    xp = _array.namespace(system.B)
     _require_apart(caller, system.poles, -1.0, _array.eps(system.B) ** 0.5)
-    # tanh(l / 2) = (sinh u + i sin v) / (cosh u + cos v), times 2 exp(-|u|) twice.
-    u, v = xp.real(system.exponents), xp.imag(system.exponents)
-    shrunk = xp.exp(-xp.abs(u))
-    below = xp.expm1(-xp.abs(u)) ** 2 + 4 * shrunk * xp.cos(v / 2) ** 2
-    real = -xp.sign(u) * xp.expm1(-2 * xp.abs(u)) / below
-    poles = complex_from_parts(real, 2 * shrunk * xp.sin(v) / below) / half
+    poles = points_of_exponents(system.exponents) / half
     gains = 1 / (1 + system.poles)
     change = -_read(system, gains)
     return _rescaled(system, poles, (2 / half) ** 0.5 * gains, change, Continuous())
+
+
+def exponents_of_points(points: Array) -> Array:
+    """Discrete poles in log form, log((1 + x) / (1 - x)), of points x = h lambda.
+
+    Parameters
+    ----------
+    points : (..., n) complex array
+        Half a step times the continuous poles; none of them 1.
+    """
+    xp = _array.namespace(points)
+    x, y = xp.real(points), xp.imag(points)
+    distance = xp.abs(1 - points)
+    # |(1 + point) / (1 - point)|^2 = 1 + 4 x / |1 - point|^2, without overflow.
+    excess = 4 * (x / distance) / distance
+    small = excess < -0.5
+    tiny = float(xp.finfo(x.dtype).smallest_normal)
+    ratio = xp.where(small, xp.abs(1 + points) / distance, xp.ones_like(x))
+    ratio = xp.where(ratio < tiny, xp.full_like(x, tiny), ratio)
+    near = xp.log1p(xp.where(small, xp.zeros_like(x), excess)) / 2
+    decay = xp.where(small, xp.log(ratio), near)
+    return complex_from_parts(decay, xp.atan2(y, 1 + x) + xp.atan2(y, 1 - x))
+
+
+def points_of_exponents(exponents: Array) -> Array:
+    """Half a step times the continuous poles, tanh(l / 2), of discrete exponents l.
+
+    Parameters
+    ----------
+    exponents : (..., n) complex array
+        Discrete poles in log form; none of them -1.
+    """
+    xp = _array.namespace(exponents)
+    # tanh(l / 2) = (sinh u + i sin v) / (cosh u + cos v), times 2 exp(-|u|) twice.
+    u, v = xp.real(exponents), xp.imag(exponents)
+    shrunk = xp.exp(-xp.abs(u))
+    below = xp.expm1(-xp.abs(u)) ** 2 + 4 * shrunk * xp.cos(v / 2) ** 2
+    real = -xp.sign(u) * xp.expm1(-2 * xp.abs(u)) / below
+    return complex_from_parts(real, 2 * shrunk * xp.sin(v) / below)
 
 
 def _read(system: DiagonalStateSpace, gains: Array) -> Array:

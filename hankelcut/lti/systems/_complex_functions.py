@@ -9,17 +9,27 @@ _TURN = 6.283185307179586
 
 
 def complex_from_parts(real: Array, imag: Array) -> Array:
-    """Complex array of real and imaginary parts."""
-    return _array.to_complex(real) + 1j * _array.to_complex(imag)
+    """Complex array of real and imaginary parts, which broadcast."""
+    xp = _array.namespace(real, imag)
+    if not _array.is_numpy(real):
+        return _array.to_complex(real) + 1j * _array.to_complex(imag)
+    # The product above takes several times the time of this.
+    shape = xp.broadcast_shapes(real.shape, imag.shape)
+    joined = xp.empty(shape, dtype=_array.complex_dtype(real))
+    joined.real, joined.imag = real, imag
+    return joined
 
 
 def expm1(z: Array) -> Array:
     """exp(z) - 1 without cancellation for complex z near 2 pi i k."""
     xp = _array.namespace(z)
-    x, y = xp.real(z), xp.imag(z)
-    half = xp.sin(y / 2)
-    real = xp.expm1(x) * xp.cos(y) - 2 * half * half
-    return complex_from_parts(real, xp.exp(x) * xp.sin(y))
+    x, half = xp.real(z), xp.tan(xp.imag(z) / 2)
+    # Libraries compute one tangent several times faster than a sine and a cosine:
+    # sin y = 2 t / (1 + t^2) and 1 - cos y = 2 t^2 / (1 + t^2) for t = tan(y / 2).
+    sine = 2 * half / (1 + half * half)
+    versine = half * sine
+    real = xp.expm1(x) * (1 - versine) - versine
+    return complex_from_parts(real, xp.exp(x) * sine)
 
 
 def log1p(z: Array) -> Array:

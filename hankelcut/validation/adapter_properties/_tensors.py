@@ -25,8 +25,9 @@ def identical(one: Tensor, other: Tensor) -> bool:
 
 
 def named_tensors(model: Layer) -> dict[str, Tensor]:
-    """Parameters and buffers of a model, by name."""
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    """Parameters and buffers of a model, by every name that they have."""
+    parameters = model.named_parameters(remove_duplicate=False)
+    return {**dict(parameters), **dict(model.named_buffers(remove_duplicate=False))}
 
 
 def rounding_unit(layer: Layer) -> float:

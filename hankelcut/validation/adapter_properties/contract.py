@@ -83,7 +83,10 @@ def check_declaration(subject: LayerSubject) -> None:
         if stored is not None:
             scales[f"the {what} scale"] = stored.scale
     for what, scale in scales.items():
-        values = np.broadcast_to(host_array(scale), form.exponents.shape)
+        found = host_array(scale)
+        # A scale of C may also have an entry for each of its own.
+        rows = found.ndim == form.C.ndim and what == "the output scale"
+        values = np.broadcast_to(found, (form.C if rows else form.exponents).shape)
         right = bool(np.isfinite(values).all() and values.all())
         fact = f"{what} is {values}, need {form.n_states} finite numbers, none 0"
         subject.require(prop, right, fact)
@@ -161,10 +164,11 @@ def _require_state_axes(
         subject.require(prop, holds, f"{fact}, its shape is {shape}")
     # Where the number of states is no other size, it tells a state axis.
     if n not in (1, system.n_inputs, system.n_outputs, *system.batch_shape):
-        named = {p.name for p in declared}
+        known = {id(tensors[p.name]) for p in declared}
         for name, tensor in tensors.items():
             fact = f"{name} of shape {tuple(tensor.shape)} has {n} states, undeclared"
-            subject.require(prop, name in named or n not in tensor.shape, fact)
+            named = id(tensor) in known
+            subject.require(prop, named or n not in tensor.shape, fact)
 
 
 def _damages(subject: LayerSubject, layer: Layer) -> dict[str, Callable[[Layer], None]]:

@@ -92,8 +92,9 @@ def check_stored_cut(subject: LayerSubject) -> None:
     prop = Property("check_stored_cut", "a cut layer is a layer of fewer states")
     layer = subject.build()
     adapter = subject.adapter_of(layer)
-    declared = {p.name: p for p in adapter.state_parameters(layer)}
     before = named_tensors(layer)
+    # A parameter may have several names: what is declared holds for all of them.
+    declared = {id(before[p.name]): p for p in adapter.state_parameters(layer)}
     values = {name: tensor.detach().clone() for name, tensor in before.items()}
     cut = cut_once(subject, prop, layer)
     after = named_tensors(layer)
@@ -101,10 +102,13 @@ def check_stored_cut(subject: LayerSubject) -> None:
     fact = f"the layer holds {names[0]}, before {names[1]}"
     subject.require(prop, names[0] == names[1], fact)
     for name, tensor in after.items():
-        old = values[name]
+        old, parameter = values[name], declared.get(id(before[name]))
         shape, dtype = tuple(old.shape), old.dtype
-        if name in declared:
-            shape = declared[name].shape(shape, cut.states_after)
+        if parameter is not None:
+            shape = parameter.shape(shape, cut.states_after)
+            one = tensor is after[parameter.name]
+            fact = f"{name} is no longer the same as {parameter.name}"
+            subject.require(prop, one, fact)
             # A real matrix of a complex system becomes a complex one.
             dtype = dtype.to_complex() if tensor.is_complex() else dtype
         forms = (
@@ -113,7 +117,7 @@ def check_stored_cut(subject: LayerSubject) -> None:
         )
         fact = f"{name} is {forms[0]}, need {forms[1]}"
         subject.require(prop, forms[0] == forms[1], fact)
-        if name not in declared:
+        if parameter is None:
             same = tensor is before[name] and identical(tensor, old)
             subject.require(prop, same, f"{name} has no state axis and is another")
     require_healthy(subject, prop, layer, "after a cut")

@@ -88,7 +88,7 @@ def check_moment_transport(subject: LayerSubject) -> None:
         require_moments(partial(subject.require, prop), p.name, parameter, state)
         # A real parameter that becomes a complex one had no moments of its new part.
         widened = parameter.is_complex() and not were_complex[p.name]
-        if p.role != "pole" and not widened:
+        if p.role in ("input", "output") and not widened:
             moments.append(flat(state["exp_avg"]))
             gradients.append(flat(parameter.grad))
     # Layers of which no parameter is linear in the states have nothing to compare.
@@ -189,11 +189,18 @@ def check_parameter_attributes(subject: LayerSubject) -> None:
 
 
 def _silence(declared: tuple[StateParameter, ...], layer: Layer, count: int) -> None:
-    """Let the inputs not reach some states, and others not reach the outputs."""
+    """Let the inputs not reach some states, and others not reach the outputs.
+
+    Neither through others: states that a layer couples are cut loose.
+    """
     from hankelcut.adapters.tensors import find_tensor
 
     half = (count + 1) // 2 if any(p.role == "input" for p in declared) else 0
-    places = {"input": (0, half), "output": (half, count - half)}
+    places = {
+        "input": (0, half),
+        "output": (half, count - half),
+        "coupling": (0, count),
+    }
     for p in declared:
         if p.role in places:
             values = find_tensor(layer, p.name).detach()

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import hankelcut as hc
+from hankelcut import nn as own
 from hankelcut.adapters import (
     EnergyTolerance,
     ErrorTolerance,
@@ -16,6 +17,7 @@ from hankelcut.adapters import (
     find_layers,
     load_reduced,
     reduce_,
+    skeleton,
     state_sizes,
     write_back,
 )
@@ -172,3 +174,47 @@ def test_shapes_that_do_not_fit_are_named():
     layer.kernel.C = nn.Parameter(torch.zeros(3, 5, 2))
     with pytest.raises(hc.UnsupportedLayerError, match=r"log_A_real of shape \(3, 4\)"):
         extract(layer)
+
+
+@pytest.mark.parametrize("check", ADAPTER_CHECKS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_contract_of_the_layer_of_the_package_itself(check, dtype):
+    check_adapter(lambda: own.S4D(3, 7).to(dtype), checks=[check], examples=1)
+
+
+@pytest.mark.parametrize("initialisation", ["lin", "inv"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_writing_back_what_was_extracted_is_the_identity(initialisation, dtype):
+    layer = own.S4D(3, 12, initialisation).to(dtype)
+    inputs = torch.randn(2, 60, 3, dtype=dtype)
+    with torch.no_grad():
+        before = layer(inputs)
+        write_back(layer, extract(layer))
+        after = layer(inputs)
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-12
+    assert torch.linalg.norm(after - before) <= tolerance * torch.linalg.norm(before)
+
+
+def test_the_cut_layer_of_the_package_steps_as_it_convolves():
+    layer = own.S4D(3, 16).double()
+    (cut,) = reduce_(layer, TargetOrder(6)).layers
+    assert cut.is_cut
+    inputs = torch.randn(2, 25, 3, dtype=torch.float64)
+    state, outputs = layer.initial_state(2), []
+    for sample in inputs.unbind(1):
+        output, state = layer.step(sample, state)
+        outputs.append(output)
+    assert state.shape == (2, 3, 6)
+    torch.testing.assert_close(torch.stack(outputs, dim=1), layer(inputs))
+
+
+def test_weights_alone_are_read_and_loaded():
+    layer = own.S4D(3, 16)
+    reduce_(layer, TargetOrder(6))
+    weights = skeleton(layer.state_dict())
+    torch.testing.assert_close(extract(weights).C, extract(layer).C)
+    fresh = own.S4D(3, 16)
+    load_reduced(fresh, layer.state_dict())
+    assert state_sizes(fresh) == {"": 6}
+    inputs = torch.randn(2, 9, 3)
+    torch.testing.assert_close(fresh(inputs), layer(inputs))

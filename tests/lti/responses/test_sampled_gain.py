@@ -33,8 +33,10 @@ def test_estimate_converges(rng):
     np.testing.assert_allclose(gains, exact, rtol=1e-6)
 
 
-def test_single_channel_is_exact(rng):
-    system = random_diagonal_system(rng, 5, 1, 2)
+@pytest.mark.parametrize("channels", [(1, 2), (3, 1), (1, 1)])
+@pytest.mark.parametrize("readout", READOUTS)
+def test_single_channel_is_exact(channels, readout, rng):
+    system = random_diagonal_system(rng, 5, *channels, TIMES[0], readout, batch=(2,))
     np.testing.assert_allclose(
         sampled_gain(system, FREQUENCIES, n_iterations=1),
         true_gains(system),

@@ -8,6 +8,7 @@ mpmath = pytest.importorskip("mpmath", reason="mpmath is not installed")
 SMALL = [1e-12 + 1e-9j, -1e-13 + 3e-7j, 1e-8 - 1e-16j, -3e-16 + 0j, 1e-30j]
 LARGE = [0.5 + 0j, -0.4 + 0.3j, -0.999 + 1e-4j, 2 - 5j, -3 + 1e-3j, 1e6 + 1e7j]
 TURNS = [-1e-12 + 2j * np.pi, -1e-5 + 6.28j, 1e-3 - 12.5j]
+HALF_TURNS = [-0.1 + 1j * np.pi, -1e-9 - 3j * np.pi, 0.2 + 3.14j]
 
 
 def exact(function, values):
@@ -16,7 +17,7 @@ def exact(function, values):
 
 
 def test_expm1_keeps_its_digits(xp):
-    values = SMALL + LARGE[:5] + TURNS
+    values = SMALL + LARGE[:5] + TURNS + HALF_TURNS
     ours = xp.to_numpy(expm1(xp.asarray(np.array(values))))
     theirs = exact(lambda z: mpmath.expm1(z), values)
     for part in (np.real, np.imag):
