@@ -28,6 +28,7 @@ from hankelcut.adapters.protocol import (
     LayerReading,
     LinearAdapter,
     Replacement,
+    SelectiveAdapter,
     StateParameter,
 )
 from hankelcut.adapters.real_inputs import with_real_inputs
@@ -39,6 +40,8 @@ from hankelcut.adapters.registry import (
     find_refused,
     state_sizes,
 )
+from hankelcut.adapters.selective.calibration import Calibration, calibrate
+from hankelcut.adapters.selective.gramians import EmpiricalGramians
 from hankelcut.adapters.skeleton import skeleton
 from hankelcut.adapters.stored_matrix import StoredMatrix
 from hankelcut.adapters.survey import Survey, SurveyedLayer, survey
@@ -46,7 +49,9 @@ from hankelcut.adapters.weights import load_weights
 
 __all__ = [
     "Adapter",
+    "Calibration",
     "CutSettings",
+    "EmpiricalGramians",
     "EnergyTolerance",
     "ErrorTolerance",
     "FixedFraction",
@@ -61,11 +66,13 @@ __all__ = [
     "ReductionEvent",
     "RefusedKind",
     "Replacement",
+    "SelectiveAdapter",
     "StateParameter",
     "StoredMatrix",
     "Survey",
     "SurveyedLayer",
     "TargetOrder",
+    "calibrate",
     "extract",
     "find_adapter",
     "find_layers",

@@ -10,6 +10,8 @@ from hankelcut.adapters.layers.dynonet import DynonetAdapter
 from hankelcut.adapters.layers.lru import LRUAdapter
 from hankelcut.adapters.layers.lru_complex import ComplexLRUAdapter
 from hankelcut.adapters.layers.lru_delayed import DelayedLRUAdapter
+from hankelcut.adapters.layers.mamba import MambaAdapter
+from hankelcut.adapters.layers.mamba2 import Mamba2Adapter
 from hankelcut.adapters.layers.refused import REFUSED, RefusedKind
 from hankelcut.adapters.layers.s4d import S4DAdapter
 from hankelcut.adapters.layers.s5 import S5Adapter
@@ -40,6 +42,8 @@ ADAPTERS: tuple[Adapter, ...] = (
     S5LrnnxAdapter(),
     S5LrnnxSteppedAdapter(),
     DynonetAdapter(),
+    MambaAdapter(),
+    Mamba2Adapter(),
 )
 """All adapters; the first that matches a module serves it."""
 
