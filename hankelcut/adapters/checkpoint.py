@@ -6,6 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from hankelcut._errors import CheckpointMismatchError
+from hankelcut.adapters.cuts.configurations import (
+    find_configurations,
+    new_configurations,
+)
 from hankelcut.adapters.cuts.surgery import (
     ParameterExchange,
     exchange_parameters,
@@ -68,14 +72,24 @@ def load_reduced(
             )
             raise CheckpointMismatchError(msg)
     exchanges = [exchange for _, exchange in resized]
+    states = {
+        prefix.removesuffix("."): _states_of(exchange) for prefix, exchange in resized
+    }
+    configurations = new_configurations(find_configurations(model), states)
     if optimizer is not None:
         require_rebindable(optimizer)
         for prefix, exchange in resized:
             for name in exchange.values:
                 tensor = find_tensor(exchange.layer, name)
                 require_held(optimizer, tensor, f"{prefix}{name}")
-    exchange_parameters(model, exchanges, optimizer)
+    exchange_parameters(model, exchanges, optimizer, configurations)
     model.load_state_dict(state_dict)
+
+
+def _states_of(exchange: ParameterExchange) -> int:
+    """Return the number of states that a layer will have."""
+    first = find_adapter(exchange.layer).state_parameters(exchange.layer)[0]
+    return first.n_states(exchange.values[first.name])
 
 
 def _may_widen(model: nn.Module) -> set[str]:

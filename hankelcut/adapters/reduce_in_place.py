@@ -18,6 +18,7 @@ from hankelcut.adapters.policies import ModelPolicy, Policy
 from hankelcut.adapters.protocol import LinearAdapter
 from hankelcut.adapters.reduction_event import ReductionEvent
 from hankelcut.adapters.registry import LayerFilter, find_adapter
+from hankelcut.adapters.selective.calibration import Calibration
 from hankelcut.adapters.tensors import find_tensor
 from hankelcut.lti import DiagonalStateSpace, GramianMethod, StateSpace
 from hankelcut.reduction import StateMap, StateSelection
@@ -127,6 +128,7 @@ def reduce_(
     optimizer_state: OptimizerStateMode = "transport",
     selection: StateSelection = "largest",
     seed: int = 0,
+    calibration: Calibration | None = None,
 ) -> ReductionEvent:
     """Cut every supported layer of a model once, in place.
 
@@ -143,6 +145,8 @@ def reduce_(
         Called with name and layer; False leaves the layer alone.
     minimum_saving, multiple_of, map, gramians, optimizer_state, selection, seed
         As in `InTrainingReducer`.
+    calibration : Calibration, optional
+        What `calibrate` made of the model as it is; selective layers need it.
 
     Returns
     -------
@@ -158,7 +162,10 @@ def reduce_(
     InvalidSystemError, UnstableSystemError
         If a layer holds NaN, infinity or an unstable pole.
     PolicyError
-        If the policy would remove every state of a layer.
+        If the policy would remove every state of a layer, or layers that share a
+        configuration cannot have one number of states by it.
+    CalibrationError
+        If a selective layer was not calibrated as it is.
 
     Notes
     -----
@@ -167,5 +174,5 @@ def reduce_(
     settings = CutSettings(
         minimum_saving, multiple_of, map, gramians, optimizer_state, selection, seed
     )
-    context = CutContext(policy, optimizer, settings)
+    context = CutContext(policy, optimizer, settings, calibration)
     return cut_model(model, context, filter_fn, step=0).event

@@ -1,6 +1,6 @@
 """Exchange of parameters in a live model and its optimizer: all of them, or none."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,6 +132,7 @@ def exchange_parameters(
     model: nn.Module,
     exchanges: list[ParameterExchange],
     optimizer: torch.optim.Optimizer | None,
+    configurations: Sequence[tuple[object, object]] = (),
 ) -> Exchanged:
     """Put new parameters into a model and its optimizer.
 
@@ -147,6 +148,8 @@ def exchange_parameters(
         What changes, checked before by the functions above.
     optimizer : torch.optim.Optimizer, optional
         Its groups and state follow.
+    configurations : sequence of (object, object)
+        Old and new: each module that holds an old one as an attribute gets the new one.
 
     Returns
     -------
@@ -167,6 +170,9 @@ def exchange_parameters(
                 if tensor in new_of_old:
                     steps.append(_put_back(slots, name))
                     slots[name] = new_of_old[tensor]  # type: ignore[assignment]
+        for before, after in configurations:
+            for name in [key for key, held in vars(module).items() if held is before]:
+                steps += _set_attribute(module, name, after)
     for exchange in exchanges:
         for path, value in exchange.attributes.items():
             steps += _set_attribute(*owner_of(exchange.layer, path), value)

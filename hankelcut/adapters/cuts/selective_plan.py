@@ -1,0 +1,238 @@
+"""Plans to select among the states of layers whose system depends on their inputs."""
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from hankelcut._errors import CalibrationError, PolicyError, UnsupportedLayerError
+from hankelcut.adapters.cuts.optimizer_state import selected_state
+from hankelcut.adapters.cuts.plan import CutContext, MeasuredLayer, Plan, noted
+from hankelcut.adapters.cuts.surgery import ParameterExchange
+from hankelcut.adapters.policies import LayerSpectrum
+from hankelcut.adapters.protocol import SelectiveAdapter
+from hankelcut.adapters.reduction_event import LayerCut
+from hankelcut.adapters.registry import find_adapter, n_states
+from hankelcut.adapters.selective.calibration import Calibration
+from hankelcut.adapters.selective.gramians import EmpiricalGramians
+from hankelcut.adapters.tensors import find_tensor
+from hankelcut.reduction import OrderTarget
+
+__all__ = ["ScoredLayer", "measure_selective_layers", "require_no_calibration"]
+
+_NO_BOUND = (
+    "no error bound: the system depends on the inputs; scores hold for the calibration"
+    " data"
+)
+# The share of the states that a cut must save may come out this far above a whole
+# number.
+_SHARE_ROUNDING = 1e-9
+
+
+def require_no_calibration(layers: Mapping[str, nn.Module]) -> None:
+    """Raise when a layer can be measured on data only.
+
+    Parameters
+    ----------
+    layers : mapping of str to torch.nn.Module
+        Supported layers by name.
+
+    Raises
+    ------
+    CalibrationError
+        Names the layer, and how data are passed.
+    """
+    for name, layer in layers.items():
+        adapter = find_adapter(layer)
+        if isinstance(adapter, SelectiveAdapter):
+            msg = (
+                f"{name or 'the layer'} is a selective layer ({adapter.name}), whose "
+                "states are scored on data; pass calibration=calibrate(model, batches), "
+                "in training a function that does so, or leave it out by filter_fn"
+            )
+            raise CalibrationError(msg)
+
+
+def measure_selective_layers(
+    layers: Mapping[str, tuple[nn.Module, SelectiveAdapter]],
+    calibration: Calibration | None,
+) -> dict[str, "ScoredLayer"]:
+    """Score the states of selective layers by their Gramians.
+
+    Parameters
+    ----------
+    layers : mapping of str to (torch.nn.Module, SelectiveAdapter)
+        Layers by name, with what knows them.
+    calibration : Calibration, optional
+        Gramians from data; needed where there is a layer.
+
+    Raises
+    ------
+    CalibrationError
+        If there is no calibration, or none of a layer as it is.
+    InvalidSystemError, UnsupportedLayerError
+        If a layer's parameters are not finite, or do not fit together.
+    """
+    if calibration is None:
+        require_no_calibration({name: layer for name, (layer, _) in layers.items()})
+        return {}
+    measured = {}
+    for name, (layer, adapter) in layers.items():
+        adapter.require_valid(layer)
+        gramians = calibration.of(name, n_states(layer))
+        measured[name] = ScoredLayer(name, layer, adapter, gramians)
+    return measured
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredLayer(MeasuredLayer):
+    """A selective layer whose states have scores.
+
+    Parameters
+    ----------
+    name : str
+        Qualified name of the layer.
+    layer : torch.nn.Module
+        The layer.
+    adapter : SelectiveAdapter
+        Knows its parameters.
+    gramians : EmpiricalGramians
+        From data.
+    """
+
+    name: str
+    layer: nn.Module
+    adapter: SelectiveAdapter
+    gramians: EmpiricalGramians
+
+    @property
+    def n_states(self) -> int:
+        """Number of stored states of each channel."""
+        return self.gramians.n_states
+
+    @property
+    def spectrum(self) -> LayerSpectrum:
+        """What a policy decides from: shares of the scores, and no bounds."""
+        n = self.n_states
+        total = float(self._sorted.sum())
+        kept = [0.0, *itertools.accumulate(self._sorted.sum(dim=0).tolist())]
+        shares = [max(0.0, 1 - part / total) if total > 0 else 0.0 for part in kept]
+        shares[n] = 0.0
+        return LayerSpectrum((*[math.inf] * n, 0.0), tuple(shares))
+
+    def order(self, target: OrderTarget | None, context: CutContext) -> int:
+        """Return how many states a target leaves.
+
+        Parameters
+        ----------
+        target : OrderTarget, optional
+            What decides; None leaves the layer alone.
+        context : CutContext
+            Settings: the number is rounded up to a multiple, and is that of all states
+            where too few would be saved.
+
+        Raises
+        ------
+        PolicyError
+            If the target would remove every state.
+        """
+        settings, n = context.settings, self.n_states
+        if target is None or target.error_tol is not None or not self._scores[0]:
+            return n
+        order = target.order
+        if order is None:
+            assert target.energy_tol is not None  # noqa: S101 - what policies ask for
+            shares = self.spectrum.energy_shares
+            order = next(k for k in range(n + 1) if shares[k] <= target.energy_tol)
+        if order == 0:
+            msg = f"{context.policy} would remove every state of "
+            raise PolicyError(f"{msg}{self.name or 'the layer'}; choose another")
+        order = min(n, settings.multiple_of * math.ceil(order / settings.multiple_of))
+        # The share times the states may come out a rounding above a whole number.
+        least = max(1, math.ceil(settings.minimum_saving * n - _SHARE_ROUNDING))
+        return order if n - order >= least else n
+
+    def plan(self, target: OrderTarget | None, context: CutContext) -> Plan:
+        """Select the states that stay, and build the replacement.
+
+        Parameters
+        ----------
+        target : OrderTarget, optional
+            What decides the order; None leaves the layer alone.
+        context : CutContext
+            Policy, optimizer and settings.
+
+        Raises
+        ------
+        PolicyError
+            If the target would remove every state.
+        """
+        n, scores = self.n_states, self._scores
+        unchanged = LayerCut(self.name, n, n, 0.0, 0.0, scores)
+        if target is None:
+            return Plan(unchanged)
+        if target.error_tol is not None:
+            return Plan(
+                noted(unchanged, f"{context.policy} needs a bound; {_NO_BOUND}")
+            )
+        if not scores[0]:
+            return Plan(noted(unchanged, "no response at all"))
+        order = self.order(target, context)
+        if order == n:
+            return Plan(noted(unchanged, f"would keep {n} of {n} states"))
+        kept = self._kept(order, context)
+        cut = replace(
+            noted(unchanged, _NO_BOUND),
+            states_after=order,
+            error_bound=None,
+            measured_error=None,
+        )
+        return Plan(cut, self._exchange(kept, context))
+
+    @cached_property
+    def _sorted(self) -> Tensor:
+        """Scores of each group, descending."""
+        return self.gramians.scores.sort(dim=-1, descending=True).values
+
+    @property
+    def _scores(self) -> tuple[float, ...]:
+        """For each index the largest score of a group."""
+        return tuple(self._sorted.max(dim=0).values.tolist())
+
+    def _kept(self, order: int, context: CutContext) -> Tensor:
+        """Indices of the states that stay in each group, ascending."""
+        scores, settings = self.gramians.scores, context.settings
+        if settings.selection == "smallest":
+            scores = -scores
+        elif settings.selection == "random":
+            random = torch.Generator().manual_seed(settings.seed)
+            scores = torch.rand(scores.shape, generator=random)
+        elif settings.selection != "largest":
+            msg = f"cut of {self.name or 'the layer'}: got selection="
+            msg += f"{settings.selection!r} for a layer that is no linear system; use "
+            raise UnsupportedLayerError(f"{msg}'largest', 'smallest' or 'random'")
+        order_of = scores.argsort(dim=-1, descending=True, stable=True)
+        return order_of[:, :order].sort(dim=-1).values
+
+    def _exchange(self, kept: Tensor, context: CutContext) -> ParameterExchange:
+        """Return the parameters with the states that stay."""
+        parameters = self.adapter.state_parameters(self.layer)
+        values = {
+            p.name: p.select(find_tensor(self.layer, p.name).detach(), kept)
+            for p in parameters
+        }
+        attributes = self.adapter.attributes(self.layer, kept.shape[1])
+        state = {}
+        if context.optimizer is not None:
+            state = selected_state(
+                context.optimizer,
+                self.layer,
+                parameters,
+                kept,
+                context.settings.optimizer_state,
+            )
+        return ParameterExchange(self.layer, values, attributes, state)
