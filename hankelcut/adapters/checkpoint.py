@@ -17,6 +17,7 @@ from hankelcut.adapters.cuts.surgery import (
     require_rebindable,
     require_separate_states,
 )
+from hankelcut.adapters.protocol import StateParameter
 from hankelcut.adapters.registry import find_adapter, find_layers, n_states
 from hankelcut.adapters.tensors import find_tensor
 
@@ -134,7 +135,11 @@ def _resized_layers(
         prefix = f"{name}." if name else ""
         values, sizes, widened = {}, set(), False
         adapter = find_adapter(layer)
-        for p in adapter.state_parameters(layer):
+        parameters = adapter.state_parameters(layer)
+        unsaved = [p for p in parameters if f"{prefix}{p.name}" not in state_dict]
+        for p in parameters:
+            if p in unsaved:
+                continue
             old, saved = find_tensor(layer, p.name), state_dict[f"{prefix}{p.name}"]
             need = tuple(old.shape)
             if saved.ndim == old.ndim:
@@ -157,6 +162,18 @@ def _resized_layers(
             )
             raise CheckpointMismatchError(msg)
         if widened or sizes != {n_states(layer)}:
-            attributes = adapter.attributes(layer, sizes.pop())
+            n = sizes.pop()
+            values |= {p.name: _stretched(layer, p, n) for p in unsaved}
+            attributes = adapter.attributes(layer, n)
             resized.append((prefix, ParameterExchange(layer, values, attributes)))
     return resized
+
+
+def _stretched(layer: nn.Module, parameter: StateParameter, n: int) -> Tensor:
+    """Return a buffer that is not saved, of n states: all states have the same entry.
+
+    Such buffers are made from the configuration, which knows nothing of single states.
+    """
+    old = find_tensor(layer, parameter.name).detach()
+    first = torch.zeros(1, n, dtype=torch.long)
+    return parameter.select(old, first)

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from hankelcut.adapters.selective.signals import SelectiveSignals
+from hankelcut.adapters.selective.signals import SelectiveSignals, StateVector
 from hankelcut.adapters.stored_matrix import StoredMatrix
 from hankelcut.lti import DiagonalStateSpace, StateSpace
 
@@ -22,7 +22,6 @@ __all__ = [
     "Role",
     "SelectiveAdapter",
     "StateParameter",
-    "StateVector",
 ]
 
 Exactness: TypeAlias = Literal["exact", "selection only"]
@@ -30,9 +29,6 @@ Exactness: TypeAlias = Literal["exact", "selection only"]
 
 Role: TypeAlias = Literal["pole", "input", "output"]
 """What a parameter with a state axis is part of: see `StateParameter`."""
-
-StateVector: TypeAlias = Literal["B", "C"]
-"""What a selective layer computes from its inputs for each state."""
 
 REMOVED: Final = object()
 """Value of an attribute that a layer must lose, such as a cache of another size."""

@@ -18,6 +18,7 @@ from hankelcut.adapters.layers.s5 import S5Adapter
 from hankelcut.adapters.layers.s5_lrnnx import S5LrnnxAdapter
 from hankelcut.adapters.layers.s5_lrnnx_ltv import S5LrnnxSteppedAdapter
 from hankelcut.adapters.layers.s5_pytorch import S5PytorchAdapter
+from hankelcut.adapters.layers.zamba import ZambaAdapter
 from hankelcut.adapters.protocol import Adapter
 from hankelcut.adapters.tensors import find_tensor
 
@@ -44,6 +45,7 @@ ADAPTERS: tuple[Adapter, ...] = (
     DynonetAdapter(),
     MambaAdapter(),
     Mamba2Adapter(),
+    ZambaAdapter(),
 )
 """All adapters; the first that matches a module serves it."""
 

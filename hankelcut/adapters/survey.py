@@ -178,10 +178,12 @@ def survey(
     layers = find_layers(model, filter_fn)
     measured: dict[str, MeasuredLayer] = {}
     reasons: dict[str, str] = {}
+    states: dict[str, int] = {}
     configurations = find_configurations(model)
     with torch.no_grad(), one_blas_thread():
         for name, layer in layers.items():
             try:
+                states[name] = n_states(layer)
                 measured |= measure_layers({name: layer}, settings, calibration)
             except HankelcutError as error:
                 reasons[name] = str(error)
@@ -196,7 +198,7 @@ def survey(
             type(layer).__name__,
             find_adapter(layer).name,
             find_adapter(layer).exactness,
-            n_states(layer),
+            states.get(name),
             tuple(cuts.get(name, ())),
             reasons.get(name, ""),
         )

@@ -121,8 +121,8 @@ def require_whole(
         missing = [name for name in one.layers if name not in admitted]
         if missing and len(missing) < len(one.layers):
             msg = (
-                f"{', '.join(missing)} would keep {one.states} states while other layers"
-                f" of the same configuration ({type(one.value).__name__}) are cut: it "
+                f"{', '.join(missing)} would keep {one.states} states while other "
+                f"layers of one configuration ({type(one.value).__name__}) are cut: it "
                 f"holds one number ({', '.join(sorted(one.fields))}) for all of them, "
                 "without which the model cannot be built again; admit all of them by "
                 "filter_fn, or none"

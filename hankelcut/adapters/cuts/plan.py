@@ -47,10 +47,13 @@ class Plan:
         For the event.
     exchange : ParameterExchange, optional
         The replacement, checked.
+    caveats : tuple of str
+        What the cut does besides, to be warned of when it is made.
     """
 
     cut: LayerCut
     exchange: ParameterExchange | None = None
+    caveats: tuple[str, ...] = ()
 
 
 class MeasuredLayer(ABC):

@@ -19,7 +19,8 @@ from hankelcut.adapters.reduction_event import LayerCut
 from hankelcut.adapters.registry import find_adapter, n_states
 from hankelcut.adapters.selective.calibration import Calibration
 from hankelcut.adapters.selective.gramians import EmpiricalGramians
-from hankelcut.adapters.tensors import find_tensor
+from hankelcut.adapters.selective.signals import StateVector
+from hankelcut.adapters.tensors import find_tensor, has_tensors
 from hankelcut.reduction import OrderTarget
 
 __all__ = ["ScoredLayer", "measure_selective_layers", "require_no_calibration"]
@@ -51,8 +52,8 @@ def require_no_calibration(layers: Mapping[str, nn.Module]) -> None:
         if isinstance(adapter, SelectiveAdapter):
             msg = (
                 f"{name or 'the layer'} is a selective layer ({adapter.name}), whose "
-                "states are scored on data; pass calibration=calibrate(model, batches), "
-                "in training a function that does so, or leave it out by filter_fn"
+                "states are scored on data; pass calibration=calibrate(model, batches),"
+                " in training a function that does so, or leave it out by filter_fn"
             )
             raise CalibrationError(msg)
 
@@ -185,13 +186,14 @@ class ScoredLayer(MeasuredLayer):
         if order == n:
             return Plan(noted(unchanged, f"would keep {n} of {n} states"))
         kept = self._kept(order, context)
+        caveats = self._caveats(kept)
         cut = replace(
-            noted(unchanged, _NO_BOUND),
+            noted(unchanged, _NO_BOUND, *caveats),
             states_after=order,
             error_bound=None,
             measured_error=None,
         )
-        return Plan(cut, self._exchange(kept, context))
+        return Plan(cut, self._exchange(kept, context), caveats)
 
     @cached_property
     def _sorted(self) -> Tensor:
@@ -204,7 +206,7 @@ class ScoredLayer(MeasuredLayer):
         return tuple(self._sorted.max(dim=0).values.tolist())
 
     def _kept(self, order: int, context: CutContext) -> Tensor:
-        """Indices of the states that stay in each group, ascending."""
+        """Return the indices of the states that stay in each group, ascending."""
         scores, settings = self.gramians.scores, context.settings
         if settings.selection == "smallest":
             scores = -scores
@@ -218,6 +220,39 @@ class ScoredLayer(MeasuredLayer):
         order_of = scores.argsort(dim=-1, descending=True, stable=True)
         return order_of[:, :order].sort(dim=-1).values
 
+    def _growth(self, vector: StateVector, kept: Tensor) -> float:
+        """Return by how much a norm over fewer states scales those that stay.
+
+        The norm divides by the root of the mean square of what it gets, which is what
+        it returns over its weight.
+        """
+        energies = self.gramians.energies[vector]
+        weight = f"{self.adapter.norms(self.layer)[vector]}.weight"
+        if has_tensors(self.layer, weight):
+            scale = find_tensor(self.layer, weight).detach().double().square()
+            energies = torch.where(scale > 0, energies / scale, 0.0)
+        share = float(energies.gather(-1, kept).sum() / energies.sum())
+        return math.sqrt(kept.shape[1] / self.n_states / share) if share > 0 else 1.0
+
+    def _caveats(self, kept: Tensor) -> tuple[str, ...]:
+        """Return what removal does besides removing states."""
+        norms = self.adapter.norms(self.layer)
+        if not norms:
+            return ()
+        growth = ", ".join(f"{v} x {self._growth(v, kept):.3g}" for v in norms)
+        held = all(self._is_learned(path) for path in norms.values())
+        what = (
+            "which their weights make up for"
+            if held
+            else "and no weight makes up for it"
+        )
+        msg = f"{self.name or 'the layer'} normalises over its states: fewer of them "
+        return (f"{msg}rescale the others ({growth} on average, {what})",)
+
+    def _is_learned(self, norm: str) -> bool:
+        """Whether a norm has weights that the model computes with."""
+        return self.layer.get_submodule(norm)._parameters.get("weight") is not None
+
     def _exchange(self, kept: Tensor, context: CutContext) -> ParameterExchange:
         """Return the parameters with the states that stay."""
         parameters = self.adapter.state_parameters(self.layer)
@@ -225,6 +260,10 @@ class ScoredLayer(MeasuredLayer):
             p.name: p.select(find_tensor(self.layer, p.name).detach(), kept)
             for p in parameters
         }
+        for vector, path in self.adapter.norms(self.layer).items():
+            if self._is_learned(path):
+                weight = f"{path}.weight"
+                values[weight] = values[weight] / self._growth(vector, kept)
         attributes = self.adapter.attributes(self.layer, kept.shape[1])
         state = {}
         if context.optimizer is not None:

@@ -1,13 +1,14 @@
 """One cut of all layers of a model: measure, decide, build, check; then exchange."""
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from hankelcut._errors import UnsupportedLayerError
+from hankelcut._errors import NumericalWarning, UnsupportedLayerError
 from hankelcut._parallel import one_blas_thread
 from hankelcut.adapters.cuts.configurations import (
     SharedConfiguration,
@@ -131,6 +132,11 @@ def cut_model(
     ------
     HankelcutError
         Of the kind that says why; the model and the optimizer are then unchanged.
+
+    Warns
+    -----
+    NumericalWarning
+        If a layer normalises over its states.
     """
     begun = time.perf_counter()
     layers = require_ready(model, context, filter_fn)
@@ -140,6 +146,8 @@ def cut_model(
         measured = measure_layers(layers, context.settings, context.calibration)
         targets = decided_targets(measured, context, configurations)
         plans = [one.plan(targets[name], context) for name, one in measured.items()]
+        for caveat in [caveat for plan in plans for caveat in plan.caveats]:
+            warnings.warn(caveat, NumericalWarning, stacklevel=3)
         exchanges = [plan.exchange for plan in plans if plan.exchange is not None]
         states = {plan.cut.name: plan.cut.states_after for plan in plans}
         changed = new_configurations(configurations, states)

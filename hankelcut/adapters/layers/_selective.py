@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from hankelcut._errors import UnsupportedLayerError
 from hankelcut.adapters.tensors import find_tensor, has_tensors
@@ -28,9 +28,9 @@ def convolved(layer: nn.Module, inputs: Tensor, mask: Tensor | None) -> Tensor:
     weight = find_tensor(layer, "conv1d.weight")
     has_bias = has_tensors(layer, "conv1d.bias")
     bias = find_tensor(layer, "conv1d.bias") if has_bias else None
-    past = F.pad(inputs.mT, (weight.shape[-1] - 1, 0))
-    filtered = F.conv1d(past, weight, bias, groups=weight.shape[0]).mT
-    activation: Callable[[Tensor], Tensor] = getattr(layer, "act", F.silu)
+    past = functional.pad(inputs.mT, (weight.shape[-1] - 1, 0))
+    filtered = functional.conv1d(past, weight, bias, groups=weight.shape[0]).mT
+    activation: Callable[[Tensor], Tensor] = getattr(layer, "act", functional.silu)
     return masked(activation(filtered), mask)
 
 
@@ -93,7 +93,7 @@ def whole_number(kind: str, layer: nn.Module, *names: str) -> int:
             if isinstance(value, int) and value > 0:
                 return value
     msg = (
-        f"{kind}: {type(layer).__name__} has no whole number {' or '.join(names)}, which"
-        " weights alone do not tell; load them into the model itself"
+        f"{kind}: {type(layer).__name__} has no whole number {' or '.join(names)}, "
+        "which weights alone do not tell; load them into the model itself"
     )
     raise UnsupportedLayerError(msg)

@@ -1,9 +1,9 @@
-r"""Adapter for Mamba layers: a bank of channels with real poles, B and C from the inputs.
+r"""Adapter for Mamba layers: a bank of channels with real poles, B and C from inputs.
 
-Channel k computes :math:`h_t = e^{\Delta_{t,k} a_k} \odot h_{t-1} + \Delta_{t,k} x_{t,k}
-B_t`, :math:`y_{t,k} = C_t^T h_t + D_k x_{t,k}`; the step, B and C come from x by one linear
-map, through norms over the states in some models (Gu and Dao, 2023). All channels share B
-and C, so that all of them lose the same states.
+Channel k computes :math:`h_t = e^{\Delta_{t,k} a_k} \odot h_{t-1} + \Delta_{t,k}
+x_{t,k} B_t`, :math:`y_{t,k} = C_t^T h_t + D_k x_{t,k}`; the step, B and C come from x
+by one linear map, through norms over the states in some models (Gu and Dao, 2023). All
+channels share B and C, so that all of them lose the same states.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from hankelcut.adapters.layers._parameters import checked_parameters, require_no_more
 from hankelcut.adapters.layers._selective import (
@@ -24,9 +24,8 @@ from hankelcut.adapters.protocol import (
     Exactness,
     Role,
     StateParameter,
-    StateVector,
 )
-from hankelcut.adapters.selective.signals import SelectiveSignals
+from hankelcut.adapters.selective.signals import SelectiveSignals, StateVector
 from hankelcut.adapters.tensors import find_tensor, has_tensors
 
 __all__ = ["MambaAdapter"]
@@ -130,12 +129,12 @@ class MambaAdapter:
         D, A_log = find_tensor(layer, "D"), find_tensor(layer, "A_log")
 
         def readout(y: Tensor) -> Tensor:
-            y = (y[:, :, 0] + computed(D * x)) * F.silu(computed(gate))
+            y = (y[:, :, 0] + computed(D * x)) * functional.silu(computed(gate))
             outputs: Tensor = layer.get_submodule("out_proj")(y.to(inputs.dtype))
             return outputs
 
         return SelectiveSignals(
-            F.softplus(computed(steps))[:, :, None],
+            functional.softplus(computed(steps))[:, :, None],
             -torch.exp(computed(A_log))[None],
             computed(x)[:, :, None],
             computed(B)[:, :, None],

@@ -1,8 +1,8 @@
 r"""Adapter for Mamba-2 layers: heads with one pole each, B and C for groups of heads.
 
 Head h computes :math:`H_t = e^{\Delta_{t,h} a_h} H_{t-1} + \Delta_{t,h} x_{t,h} B_t^T`,
-:math:`y_{t,h} = H_t C_t + D_h x_{t,h}` with x_h in several channels; x, B and C pass a short
-convolution and an activation together (Dao and Gu, 2024).
+:math:`y_{t,h} = H_t C_t + D_h x_{t,h}` with x_h in several channels; x, B and C pass a
+short convolution and an activation together (Dao and Gu, 2024).
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from hankelcut._errors import UnsupportedLayerError
 from hankelcut.adapters.layers._parameters import checked_parameters, require_no_more
@@ -21,8 +21,8 @@ from hankelcut.adapters.layers._selective import (
     masked,
     whole_number,
 )
-from hankelcut.adapters.protocol import Exactness, StateParameter, StateVector
-from hankelcut.adapters.selective.signals import SelectiveSignals
+from hankelcut.adapters.protocol import Exactness, StateParameter
+from hankelcut.adapters.selective.signals import SelectiveSignals, StateVector
 from hankelcut.adapters.tensors import find_tensor, has_tensors
 
 __all__ = ["Mamba2Adapter"]
@@ -122,8 +122,8 @@ class Mamba2Adapter:
         msg = (
             f"{_KIND}: got in_proj.weight of {got} rows, conv1d.weight of {rows}, "
             f"{inner} inner channels, {heads} heads and {groups} groups; need "
-            f"in_proj.weight of {need} rows, [z, x, B, C, dt], conv1d.weight of [x, B, C],"
-            " equally many heads in each group, and channels in each head"
+            f"in_proj.weight of {need} rows, [z, x, B, C, dt], conv1d.weight of "
+            "[x, B, C], equally many heads in each group, and channels in each head"
         )
         raise UnsupportedLayerError(msg)
 
@@ -160,7 +160,9 @@ class Mamba2Adapter:
             )
             return outputs
 
-        steps = F.softplus(computed(step + dt_bias)).clamp(*_step_limits(layer))
+        steps = functional.softplus(computed(step + dt_bias)).clamp(
+            *_step_limits(layer)
+        )
         return SelectiveSignals(
             of_heads(steps),
             of_heads(-torch.exp(computed(A_log)))[..., None],
@@ -190,6 +192,6 @@ def _gated(layer: nn.Module, y: Tensor, gate: Tensor) -> Tensor:
     """Return the outputs behind gate and norm, if there is a norm."""
     norm = layer._modules.get("norm")
     if norm is None or isinstance(norm, nn.Identity):
-        return y * F.silu(computed(gate))
+        return y * functional.silu(computed(gate))
     normed: Tensor = norm(y, gate)
     return normed

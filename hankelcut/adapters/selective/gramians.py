@@ -1,13 +1,14 @@
 r"""Gramians of selective layers from data, and what a state is worth by them.
 
 Two choices. From the states of data: :math:`P = E[\sum_k h_{t,k} h_{t,k}^T]` and
-:math:`Q = E[\sum_k v_{t,k} v_{t,k}^T]` over batches and times, with the states h_{t,k} of
-the channels k of a group and the gradients v_{t,k} with respect to them of what comes
-after (empirical Gramians: Lall, Marsden and Glavaski, IJRNC 12, 2002). And of the mean
-layer: the Gramians of the time-invariant system whose B B^T, C^T C and squared decays are
-the means over the data, as if these were independent.
+:math:`Q = E[\sum_k v_{t,k} v_{t,k}^T]` over batches and times, with the states of the
+channels k of a group and the gradients v with respect to them of what comes after
+(empirical Gramians: Lall, Marsden and Glavaski, IJRNC 12, 2002). And of the mean layer:
+the Gramians of the time-invariant system whose B B^T, C^T C and squared decays are the
+means over the data, as if these were independent.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from hankelcut.adapters.selective.signals import (
     SelectiveSignals,
+    StateVector,
     backward_states,
     forward_states,
 )
@@ -40,12 +42,15 @@ class EmpiricalGramians:
     ----------
     controllability, observability : (G, n, n) float64 tensors
         P and Q, summed over the channels of each group.
+    energies : mapping of {"B", "C"} to (G, n) float64 tensor
+        Mean squares of the entries of B and C.
     samples : int
         Sequences times their lengths that they are means of.
     """
 
     controllability: Tensor
     observability: Tensor
+    energies: Mapping[StateVector, Tensor]
     samples: int
 
     @property
@@ -94,7 +99,7 @@ class DataGramians:
     """
 
     def __init__(self) -> None:
-        self._sums: tuple[Tensor, Tensor] | None = None
+        self._sums: list[Tensor] = []
         self._samples = 0
 
     def add(self, signals: SelectiveSignals, cotangents: Tensor | None) -> None:
@@ -108,25 +113,23 @@ class DataGramians:
             Of the outputs of the recurrence.
         """
         assert cotangents is not None  # noqa: S101 - `calibrate` has made them
-        both = (
-            sum((_outer(h) for _, h in forward_states(signals)), start=torch.zeros(())),
-            sum(
-                (_outer(v) for _, v in backward_states(signals, cotangents)),
-                start=torch.zeros(()),
-            ),
-        )
-        before = self._sums
-        self._sums = (
-            both if before is None else (before[0] + both[0], before[1] + both[1])
-        )
+        states = (_outer(h) for _, h in forward_states(signals))
+        gradients = (_outer(v) for _, v in backward_states(signals, cotangents))
+        sums = [
+            sum(states, start=torch.zeros(())),
+            sum(gradients, start=torch.zeros(())),
+            _energy(signals.B),
+            _energy(signals.C),
+        ]
+        self._sums = _added(self._sums, sums)
         self._samples += signals.n_samples
 
     def gramians(self) -> EmpiricalGramians | None:
         """Return the means."""
-        if self._sums is None:
+        if not self._samples:
             return None
-        P, Q = (total / self._samples for total in self._sums)
-        return EmpiricalGramians(P, Q, self._samples)
+        P, Q, B, C = (total / self._samples for total in self._sums)
+        return EmpiricalGramians(P, Q, {"B": B, "C": C}, self._samples)
 
 
 class MeanFieldGramians:
@@ -137,7 +140,7 @@ class MeanFieldGramians:
     """
 
     def __init__(self) -> None:
-        self._sums: list[Tensor] | None = None
+        self._sums: list[Tensor] = []
         self._samples = 0
 
     def add(self, signals: SelectiveSignals, cotangents: Tensor | None) -> None:
@@ -164,17 +167,12 @@ class MeanFieldGramians:
             steps.square().sum(dim=(0, 1)),
             torch.as_tensor(lost),
         ]
-        before = self._sums
-        self._sums = (
-            sums
-            if before is None
-            else [a + b for a, b in zip(before, sums, strict=True)]
-        )
+        self._sums = _added(self._sums, sums)
         self._samples += signals.n_samples
 
     def gramians(self) -> EmpiricalGramians | None:
         """Return the Gramians of the mean layer, driven by unit white noise."""
-        if self._sums is None:
+        if not self._samples:
             return None
         BB, CC, steps, lost = (total / self._samples for total in self._sums)
         per_state = (steps[..., None] / lost).sum(dim=1), (1 / lost).sum(dim=1)
@@ -184,7 +182,18 @@ class MeanFieldGramians:
             else _scaled(moment, factor)
             for moment, factor in zip((BB, CC), per_state, strict=True)
         )
-        return EmpiricalGramians(P, Q, self._samples)
+        B, C = (moment.diagonal(dim1=-2, dim2=-1) for moment in (BB, CC))
+        return EmpiricalGramians(P, Q, {"B": B, "C": C}, self._samples)
+
+
+def _added(before: list[Tensor], sums: list[Tensor]) -> list[Tensor]:
+    """Return sums over all batches so far."""
+    return [a + b for a, b in zip(before, sums, strict=True)] if before else sums
+
+
+def _energy(vectors: Tensor) -> Tensor:
+    """Sum of squares of (batch, length, G, n) vectors, (G, n)."""
+    return vectors.double().square().sum(dim=(0, 1))
 
 
 def _outer(states: Tensor) -> Tensor:

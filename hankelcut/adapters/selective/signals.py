@@ -1,17 +1,27 @@
 r"""What a selective layer computes from one batch of inputs, and its recurrence.
 
-Channel k of group g has the state :math:`h_t = e^{\Delta_t a} \odot h_{t-1} + \Delta_t x_t
-B_t` and the output :math:`y_t = C_t^T h_t`; all channels of a group share B and C (Gu and
-Dao 2023; Dao and Gu 2024). The state is never held for more than one time step.
+Channel k of group g has the state :math:`h_t = e^{\Delta_t a} \odot h_{t-1} + \Delta_t
+x_t B_t` and the output :math:`y_t = C_t^T h_t`; all channels of a group share B and C
+(Gu and Dao 2023; Dao and Gu 2024). The states of one time are held, never those of all.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
-__all__ = ["SelectiveSignals", "backward_states", "forward_states", "scan_outputs"]
+__all__ = [
+    "SelectiveSignals",
+    "StateVector",
+    "backward_states",
+    "forward_states",
+    "scan_outputs",
+]
+
+StateVector: TypeAlias = Literal["B", "C"]
+"""What a selective layer computes from its inputs for each state."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ respect to the states available.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 class Mamba(nn.Module):
@@ -43,7 +43,7 @@ class Mamba(nn.Module):
             x = x * attention_mask[..., None]
         N = self.ssm_state_size
         step, B, C = self.x_proj(x).split([self.time_step_rank, N, N], dim=-1)
-        dt = F.softplus(self.dt_proj(step))
+        dt = functional.softplus(self.dt_proj(step))
         h = x.new_zeros(len(x), self.intermediate_size, N)
         outputs = []
         for t in range(x.shape[1]):
@@ -53,7 +53,7 @@ class Mamba(nn.Module):
             if states is not None:
                 states.append(h)
             outputs.append((h * C[:, t, None]).sum(dim=-1) + self.D * x[:, t])
-        return self.out_proj(torch.stack(outputs, dim=1) * F.silu(gate))
+        return self.out_proj(torch.stack(outputs, dim=1) * functional.silu(gate))
 
 
 class Mamba2(nn.Module):
@@ -95,7 +95,7 @@ class Mamba2(nn.Module):
         B, C = (
             M.unflatten(-1, (G, N)).repeat_interleave(per_group, dim=2) for M in (B, C)
         )
-        dt = F.softplus(dt + self.dt_bias)
+        dt = functional.softplus(dt + self.dt_bias)
         h = x.new_zeros(len(x), self.num_heads, self.head_dim, N)
         outputs = []
         for t in range(x.shape[1]):
@@ -107,4 +107,4 @@ class Mamba2(nn.Module):
                 states.append(h)
             y = (h * C[:, t, :, None]).sum(dim=-1) + self.D[:, None] * x[:, t]
             outputs.append(y.flatten(1))
-        return self.out_proj(torch.stack(outputs, dim=1) * F.silu(gate))
+        return self.out_proj(torch.stack(outputs, dim=1) * functional.silu(gate))

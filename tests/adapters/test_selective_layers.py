@@ -1,0 +1,593 @@
+"""Cuts of selective layers of other packages: what stays, and what goes on working."""
+
+import copy
+import itertools
+import math
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+import hankelcut as hc
+from hankelcut.adapters import (
+    EnergyTolerance,
+    ErrorTolerance,
+    FixedFraction,
+    GlobalBudget,
+    InTrainingReducer,
+    TargetOrder,
+    calibrate,
+    extract,
+    find_adapter,
+    load_reduced,
+    reduce_,
+    skeleton,
+    state_sizes,
+    survey,
+)
+from hankelcut.adapters.tensors import find_tensor
+from tests.adapters.packages import package
+from tests.adapters.stand_ins.fla import Mamba, Mamba2
+
+N = 10
+SIZES = {
+    "vocab_size": 30,
+    "hidden_size": 32,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": None,
+    "num_attention_heads": 4,
+    "intermediate_size": 32,
+}
+HEADS = {
+    "mamba_d_state": N,
+    "mamba_n_heads": 4,
+    "mamba_d_head": 16,
+    "mamba_n_groups": 2,
+    "mamba_chunk_size": 8,
+    "num_key_value_heads": 2,
+}
+# Name of the model, what its configuration calls N, options, and the layers' adapter.
+MODELS = {
+    "Mamba": ("state_size", {"state_size": N, "num_hidden_layers": 2}, "Mamba"),
+    "FalconMamba": ("state_size", {"state_size": N, "num_hidden_layers": 2}, "Mamba"),
+    "Jamba": (
+        "mamba_d_state",
+        {
+            "mamba_d_state": N,
+            "num_hidden_layers": 2,
+            "num_key_value_heads": 2,
+            "num_experts": 2,
+            "attn_layer_period": 2,
+            "attn_layer_offset": 1,
+            "rms_norm_eps": 1e-12,  # else it counts as one more state of B and C
+        },
+        "Mamba",
+    ),
+    "Zamba": (
+        "mamba_d_state",
+        {
+            "mamba_d_state": N,
+            "num_hidden_layers": 4,
+            "layers_block_type": ["mamba", "hybrid"] * 2,
+            "num_key_value_heads": 4,
+            "n_mamba_heads": 2,
+            "mamba_dt_rank": 4,
+        },
+        "Mamba with heads",
+    ),
+    "Mamba2": (
+        "state_size",
+        {
+            "state_size": N,
+            "num_hidden_layers": 2,
+            "num_heads": 4,
+            "head_dim": 16,
+            "n_groups": 2,
+            "chunk_size": 8,
+        },
+        "Mamba-2",
+    ),
+    "Zamba2": (
+        "mamba_d_state",
+        {
+            "mamba_d_state": N,
+            "num_hidden_layers": 3,
+            "layers_block_type": ["mamba", "mamba", "hybrid"],
+            "num_key_value_heads": 4,
+            "n_mamba_heads": 4,
+            "mamba_headdim": 16,
+            "mamba_ngroups": 2,
+            "chunk_size": 8,
+            "num_mem_blocks": 1,
+            "adapter_rank": 4,
+        },
+        "Mamba-2",
+    ),
+    "Bamba": (
+        "mamba_d_state",
+        {**HEADS, "num_hidden_layers": 2, "attn_layer_indices": [1]},
+        "Mamba-2",
+    ),
+    "FalconH1": (
+        "mamba_d_state",
+        {
+            **HEADS,
+            "num_hidden_layers": 2,
+            "mamba_d_ssm": 64,
+            "ssm_multipliers": [0.5, 0.6, 0.7, 0.8, 0.9],
+        },
+        "Mamba-2",
+    ),
+    "NemotronH": (
+        "ssm_state_size",
+        {
+            "ssm_state_size": N,
+            "hybrid_override_pattern": "M*M-",
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "mamba_num_heads": 4,
+            "mamba_head_dim": 16,
+            "n_groups": 2,
+            "chunk_size": 8,
+        },
+        "Mamba-2",
+    ),
+    "GraniteMoeHybrid": (
+        "mamba_d_state",
+        {
+            **HEADS,
+            "num_hidden_layers": 2,
+            "shared_intermediate_size": 32,
+            "layer_types": ["mamba", "attention"],
+        },
+        "Mamba-2",
+    ),
+}
+# Their modules take seconds to import, and their layers are those of the others.
+SLOW = {"Bamba", "GraniteMoeHybrid", "NemotronH", "Zamba2"}
+FAMILY = [
+    pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
+    for name in MODELS
+]
+TOKENS = torch.randint(2, 30, (3, 15), generator=torch.Generator().manual_seed(5))
+
+
+def language_model(name):
+    """A model of random weights, large enough that its states matter."""
+    transformers = package("transformers")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    options = {**SIZES, **MODELS[name][1]}
+    if name in {"Mamba", "FalconMamba", "Mamba2"}:
+        for unknown in ("num_attention_heads", "intermediate_size"):
+            del options[unknown]
+    config = getattr(transformers, f"{name}Config")(**options)
+    torch.manual_seed(7)
+    model = getattr(transformers, f"{name}ForCausalLM")(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(3)
+    return model
+
+
+def logits(model, tokens=TOKENS):
+    with torch.no_grad():
+        return model(tokens, use_cache=False).logits
+
+
+def next_token_loss(model, tokens):
+    return model(tokens, labels=tokens, use_cache=False).loss
+
+
+def cut(model, policy, batches=(TOKENS,), **options):
+    """Calibrate and cut; the caveat of norms, which has a test, aside."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*normalises over its states")
+        return reduce_(model, policy, calibration=calibrate(model, batches), **options)
+
+
+def silence(layer, states, vectors="B"):
+    """Make some entries of B, or of B and C, of a selective layer 0 for all inputs."""
+    with torch.no_grad():
+        for p in find_adapter(layer).state_parameters(layer):
+            if p.blocks == 1 or p.name == "mup_vector":
+                continue
+            tensor = find_tensor(layer, p.name)
+            blocks = p.blocks if vectors == "BC" else p.blocks // 2
+            for block, state in itertools.product(range(blocks), states):
+                row = p.before + block * p.n_states(tensor) + state
+                tensor.narrow(p.axis, row, 1).zero_()
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_states_that_nothing_reaches_go_and_the_model_stays(name, tmp_path):
+    model = language_model(name)
+    field, _, kind = MODELS[name]
+    layers = hc.adapters.find_layers(model)
+    assert len(layers) == sum(hasattr(module, "A_log") for module in model.modules())
+    for layer in layers.values():
+        assert find_adapter(layer).name == kind
+        silence(layer, [1, 4, 8], "BC" if name == "Jamba" else "B")
+    before, full = logits(model), copy.deepcopy(model)
+    event = cut(model, EnergyTolerance(1e-9))
+    assert {layer.states_after for layer in event.layers} == {N - 3}
+    assert {layer.error_bound for layer in event.layers} == {None}
+    after = logits(model)
+    scale = float(before.abs().max())
+    if name != "FalconMamba":  # its norms rescale the states that stay
+        assert float((after - before).abs().max()) < 1e-5 * scale
+    assert getattr(model.config, field) == N - 3
+
+    model.save_pretrained(tmp_path)
+    loaded = type(model).from_pretrained(tmp_path).eval()
+    assert torch.equal(logits(loaded), after)
+    load_reduced(full, model.state_dict())
+    assert torch.equal(logits(full), after)
+    assert getattr(full.config, field) == N - 3
+
+    # One token after the other, from the states that the cache keeps.
+    made = model.generate(
+        TOKENS[:, :5],
+        max_new_tokens=8,
+        do_sample=False,
+        output_logits=True,
+        return_dict_in_generate=True,
+    )
+    expected = logits(model, made.sequences)[:, 4:-1]
+    assert (
+        float((torch.stack(made.logits, dim=1) - expected).abs().max()) < 1e-4 * scale
+    )
+
+
+def stack(kind=Mamba, n=6, layers=2):
+    """Layers one after the other, each on its own."""
+    torch.manual_seed(1)
+    sizes = {"Mamba": (4, n), "Mamba2": (4, n)}[kind.__name__]
+    return nn.Sequential(*(kind(*sizes) for _ in range(layers)))
+
+
+INPUTS = torch.randn(3, 9, 4, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.mark.parametrize("kind", [Mamba, Mamba2])
+def test_the_states_of_the_largest_scores_stay_with_their_moments(kind):
+    model = stack(kind)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(2):
+        optimizer.zero_grad()
+        model(INPUTS).square().mean().backward()
+        optimizer.step()
+    old = copy.deepcopy(model)
+    moments = {name: dict(optimizer.state[p]) for name, p in model.named_parameters()}
+    calibration = calibrate(model, [INPUTS])
+    reduce_(model, TargetOrder(4), optimizer=optimizer, calibration=calibration)
+    assert state_sizes(model) == {"0": 4, "1": 4}
+    assert [p for g in optimizer.param_groups for p in g["params"]] == list(
+        model.parameters()
+    )
+    for name, layer in model.named_children():
+        before = old.get_submodule(name)
+        scores = calibration.gramians[name].scores
+        kept = [sorted(row.argsort(descending=True)[:4].tolist()) for row in scores]
+        inner, rank, heads = layer.intermediate_size, 2, 4
+        if kind is Mamba:
+            rows = list(range(rank))
+            rows += [rank + k for k in kept[0]] + [rank + 6 + k for k in kept[0]]
+            checked = {"x_proj.weight": (0, rows), "A_log": (1, kept[0])}
+        else:
+            states = [6 * g + k for g, row in enumerate((*kept, *kept)) for k in row]
+            conv = [*range(inner), *(inner + k for k in states)]
+            rows = [*range(2 * inner), *(2 * inner + k for k in states)]
+            rows += range(2 * inner + 4 * 6, 2 * inner + 4 * 6 + heads)
+            checked = {
+                "conv1d.weight": (0, conv),
+                "conv1d.bias": (0, conv),
+                "in_proj.weight": (0, rows),
+                "in_proj.bias": (0, rows),
+            }
+        for path, (axis, index) in checked.items():
+            new, whole = layer.get_parameter(path), before.get_parameter(path)
+            assert torch.equal(new, whole.index_select(axis, torch.tensor(index)))
+            for key in ("exp_avg", "exp_avg_sq"):
+                moved = moments[f"{name}.{path}"][key]
+                moved = moved.index_select(axis, torch.tensor(index))
+                assert torch.equal(optimizer.state[new][key], moved)
+            assert optimizer.state[new]["step"] == 2
+    optimizer.zero_grad()
+    model(INPUTS).square().mean().backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("kind", [Mamba, Mamba2])
+def test_keeping_every_state_is_the_identity(kind):
+    model = stack(kind)
+    before, tensors = model(INPUTS), dict(model.state_dict())
+    event = cut(model, EnergyTolerance(1e-12), [INPUTS])
+    assert not event.is_cut
+    assert torch.equal(model(INPUTS), before)
+    assert all(
+        v is tensors[k] or torch.equal(v, tensors[k])
+        for k, v in model.state_dict().items()
+    )
+    for layer in model:
+        every = torch.arange(6).expand(find_adapter(layer).n_groups(layer), 6)
+        for p in find_adapter(layer).state_parameters(layer):
+            tensor = find_tensor(layer, p.name)
+            assert torch.equal(p.select(tensor, every), tensor)
+
+
+@pytest.mark.parametrize("vector", ["B", "C"])
+@pytest.mark.parametrize("kind", [Mamba, Mamba2])
+def test_states_that_are_not_reached_or_not_seen_go_first(kind, vector):
+    model = stack(kind)
+    before = copy.deepcopy(model)
+    for layer in model:
+        silence(layer, [0, 3], "BC")
+        if vector == "C":  # B as it was: the states move, and nothing sees them
+            for p in find_adapter(layer).state_parameters(layer):
+                if p.blocks > 1:
+                    old = dict(zip(model, before, strict=True))[layer]
+                    rows = p.before + p.blocks // 2 * 6
+                    with torch.no_grad():
+                        find_tensor(layer, p.name)[:rows] = find_tensor(old, p.name)[
+                            :rows
+                        ]
+        scores = calibrate(layer, [INPUTS]).gramians[""].scores
+        assert torch.equal(
+            scores == 0, torch.tensor([1, 0, 0, 1, 0, 0]).bool() & (scores > -1)
+        )
+    outputs = model(INPUTS)
+    cut(model, TargetOrder(4), [INPUTS])
+    torch.testing.assert_close(model(INPUTS), outputs, rtol=1e-5, atol=1e-6)
+
+
+def test_mambapy_goes_on_step_by_step(tmp_path):
+    mamba = package("mambapy.mamba")
+    torch.manual_seed(0)
+    model = mamba.Mamba(mamba.MambaConfig(d_model=4, n_layers=2, d_state=6))
+    shared = model.config
+    cut(model, TargetOrder(4), [INPUTS])
+    assert shared.d_state == 6
+    assert model.config.d_state == 4
+    assert all(layer.mixer.config is model.config for layer in model.layers)
+    assert model.layers[0].mixer.A_log._no_weight_decay
+    with torch.no_grad():
+        expected = model(INPUTS)
+        caches = [(None, torch.zeros(3, 8, 3)) for _ in model.layers]
+        for t in range(INPUTS.shape[1]):
+            found, caches = model.step(INPUTS[:, t], caches)
+            torch.testing.assert_close(found, expected[:, t], rtol=1e-4, atol=1e-5)
+    fresh = mamba.Mamba(shared)
+    load_reduced(fresh, model.state_dict())
+    assert torch.equal(fresh(INPUTS), model(INPUTS))
+
+
+def test_layers_of_one_configuration_get_one_number_of_states():
+    mamba = package("mambapy.mamba")
+    torch.manual_seed(0)
+    config = mamba.MambaConfig(d_model=4, n_layers=2, d_state=6)
+    model = mamba.Mamba(config)
+    silence(model.layers[0].mixer, [0, 1, 2])
+    silence(model.layers[1].mixer, [5])
+    found = survey(
+        model, [EnergyTolerance(1e-9)], calibration=calibrate(model, [INPUTS])
+    )
+    event = cut(model, EnergyTolerance(1e-9), [INPUTS])
+    assert [layer.states_after for layer in event.layers] == [5, 5]
+    assert [layer.cuts[0].states_after for layer in found.layers] == [5, 5]
+
+    model = mamba.Mamba(config)
+    silence(model.layers[0].mixer, [0, 1, 2, 3])
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(hc.PolicyError, match=r"share one configuration \(MambaConfig"):
+        cut(model, GlobalBudget(8), [INPUTS])
+    with pytest.raises(hc.UnsupportedLayerError, match=r"layers.1.mixer would keep 6"):
+        cut(model, TargetOrder(3), [INPUTS], filter_fn=lambda name, _: "0" in name)
+    assert model.config is config
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    model.config.d_state = 7
+    with pytest.raises(
+        hc.UnsupportedLayerError, match="has 6 states, its configuration"
+    ):
+        reduce_(model, TargetOrder(3))
+
+
+def test_without_a_configuration_each_layer_has_its_own_number():
+    model = stack()
+    silence(model[0], [0, 1, 2])
+    silence(model[1], [5])
+    event = cut(model, EnergyTolerance(1e-9), [INPUTS])
+    assert [layer.states_after for layer in event.layers] == [3, 5]
+    model = stack()
+    event = cut(model, GlobalBudget(7), [INPUTS])
+    assert sum(layer.states_after for layer in event.layers) == 7
+
+
+def test_norms_over_the_states_are_warned_of():
+    mamba = package("mambapy.mamba")
+    torch.manual_seed(0)
+    config = mamba.MambaConfig(d_model=4, n_layers=1, d_state=6, inner_layernorms=True)
+    model = mamba.Mamba(config)
+    calibration = calibrate(model, [INPUTS])
+    (row,) = survey(model, [TargetOrder(4)], calibration=calibration).layers
+    assert "normalises over its states" in row.cuts[0].notes[1]
+    before = model.state_dict()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(hc.NumericalWarning, match=r"B x .*weights make up for"):
+            reduce_(model, TargetOrder(4), calibration=calibration)
+    assert state_sizes(model) == {"layers.0.mixer": 6}
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_cuts_in_training_are_calibrated_each_time_and_rolled_back():
+    model = stack()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    calls = []
+
+    def source():
+        calls.append(1)
+        return calibrate(model, [INPUTS])
+
+    def probe():
+        with torch.no_grad():
+            return float(model(INPUTS).square().mean())
+
+    reducer = InTrainingReducer(
+        model,
+        optimizer,
+        FixedFraction(0.34),
+        every=2,
+        probe=probe,
+        rollback_tolerance=10.0,
+        calibration=source,
+    )
+    for _ in range(4):
+        optimizer.zero_grad()
+        model(INPUTS).square().mean().backward()
+        optimizer.step()
+        reducer.step()
+    assert len(calls) == 2
+    assert state_sizes(model) == {"0": 3, "1": 3}
+    assert [e.layers[0].error_bound for e in reducer.events] == [None, None]
+    again = InTrainingReducer(
+        model,
+        optimizer,
+        FixedFraction(0.34),
+        every=2,
+        probe=probe,
+        rollback_tolerance=10.0,
+        calibration=source,
+    )
+    again.load_state_dict(reducer.state_dict())
+    assert again.events == reducer.events
+
+    worse = iter([1.0, 3.0])
+    reducer = InTrainingReducer(
+        model,
+        optimizer,
+        TargetOrder(1),
+        every=1,
+        probe=lambda: next(worse),
+        rollback_tolerance=0.5,
+        calibration=source,
+    )
+    before = dict(model.named_parameters())
+    assert reducer.step().rolled_back
+    assert state_sizes(model) == {"0": 3, "1": 3}
+    assert all(p is before[name] for name, p in model.named_parameters())
+    assert model[0].ssm_state_size == 3
+    assert model[0].x_proj.out_features == 2 + 2 * 3
+
+
+def test_a_configuration_is_rolled_back():
+    mamba = package("mambapy.mamba")
+    torch.manual_seed(0)
+    config = mamba.MambaConfig(d_model=4, n_layers=1, d_state=6)
+    model = mamba.Mamba(config)
+    losses = iter([1.0, 3.0])
+    reducer = InTrainingReducer(
+        model,
+        torch.optim.SGD(model.parameters()),
+        TargetOrder(2),
+        every=1,
+        probe=lambda: next(losses),
+        rollback_tolerance=0.5,
+        calibration=lambda: calibrate(model, [INPUTS]),
+    )
+    assert reducer.step().rolled_back
+    assert model.config is config
+    assert model.layers[0].mixer.config is config
+
+
+def test_errors_of_a_calibration_leave_everything():
+    model = stack()
+    calibration = calibrate(model, [INPUTS])
+    with pytest.raises(hc.CalibrationError, match=r"0 is a selective layer \(Mamba\)"):
+        reduce_(model, TargetOrder(3))
+    with pytest.raises(hc.CalibrationError, match="selective layer"):
+        InTrainingReducer(
+            model, torch.optim.SGD(model.parameters()), TargetOrder(3), every=1
+        )
+    other = nn.ModuleDict({"other": model})
+    with pytest.raises(hc.CalibrationError, match=r"other.0 was not calibrated"):
+        reduce_(other, TargetOrder(3), calibration=calibration)
+    reduce_(model, TargetOrder(5), calibration=calibration)
+    with pytest.raises(
+        hc.CalibrationError, match="has 5 states, the calibration is of 6"
+    ):
+        reduce_(model, TargetOrder(3), calibration=calibration)
+    with torch.no_grad():
+        model[0].D[1] = math.inf
+    with pytest.raises(hc.InvalidSystemError, match="D holds 1 NaN or infinite"):
+        calibrate(model, [INPUTS])
+    assert state_sizes(model) == {"0": 5, "1": 5}
+
+
+def test_no_bound_is_claimed():
+    model = stack()
+    event = cut(model, ErrorTolerance(1e3), [INPUTS])
+    assert not event.is_cut
+    assert "needs a bound; no error bound" in event.layers[0].notes[0]
+    calibration = calibrate(model, [INPUTS])
+    found = survey(model, [TargetOrder(3)], calibration=calibration)
+    assert found.rows()[0][-1] == "3 (no bound)"
+    assert "the system depends on the inputs" in str(found)
+    assert found.layers[0].verdict == "selection only"
+    without = survey(model, [TargetOrder(3)])
+    assert "pass calibration=calibrate" in without.layers[0].reason
+    with pytest.raises(hc.UnsupportedLayerError, match="it is no linear system"):
+        extract(model[0])
+
+
+def test_states_can_be_chosen_otherwise_for_comparison():
+    scores = calibrate(stack(), [INPUTS]).gramians["0"].scores[0]
+    kept = {}
+    for selection in ("largest", "smallest", "random"):
+        model = stack(layers=1)
+        model[0].A_log.data = torch.arange(6.0).repeat(8, 1)
+        cut(model, TargetOrder(3), [INPUTS], selection=selection, seed=4)
+        kept[selection] = set(model[0].A_log[0].int().tolist())
+    assert kept["largest"] | kept["smallest"] == set(range(6))
+    assert len(kept["random"]) == 3
+    assert scores.shape == (6,)
+    with pytest.raises(hc.UnsupportedLayerError, match="use 'largest', 'smallest' or"):
+        cut(stack(), TargetOrder(3), [INPUTS], selection="hinf")
+
+
+def test_numbers_are_rounded_up_and_small_savings_left():
+    event = cut(stack(), TargetOrder(3), [INPUTS], multiple_of=4)
+    assert event.layers[0].states_after == 4
+    event = cut(stack(), TargetOrder(5), [INPUTS], minimum_saving=0.5)
+    assert event.layers[0].notes == ("would keep 6 of 6 states",)
+
+
+def test_layers_without_a_response_stay():
+    model = stack(layers=1)
+    nn.init.zeros_(model[0].x_proj.weight)
+    event = cut(model, EnergyTolerance(0.1), [INPUTS])
+    assert event.layers[0].notes == ("no response at all",)
+
+
+def test_weights_alone_are_surveyed_as_far_as_they_tell():
+    (row,) = survey(skeleton(stack(layers=1).state_dict())).layers
+    assert (row.kind, row.states) == ("Mamba", 6)
+    (row,) = survey(skeleton(stack(Mamba2, layers=1).state_dict())).layers
+    assert (row.kind, row.states) == ("Mamba-2", None)
+    assert "no whole number n_groups or ngroups" in row.reason
+
+
+def test_parameters_that_do_not_fit_are_refused():
+    layer = Mamba2(4, 6)
+    layer.n_groups = 5
+    with pytest.raises(hc.UnsupportedLayerError, match="equally many heads in each"):
+        calibrate(layer, [INPUTS])
+    layer = Mamba2(4, 6)
+    layer.init_states = nn.Parameter(torch.zeros(4, 2, 6))
+    with pytest.raises(
+        hc.UnsupportedLayerError, match=r"init_states .* axis of 6 states"
+    ):
+        calibrate(layer, [INPUTS])
