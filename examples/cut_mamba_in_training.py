@@ -1,10 +1,11 @@
-"""Train Mamba models of transformers, cut them as they learn, save, and load them again.
+"""Train Mamba models of transformers, cut them as they learn, save and load them again.
 
 A small Mamba and a small Mamba-2, built from their configurations, learn to predict the
 next character of Python's own manual. Three times in the first half of the training the
-states that matter least, by their Gramians on a few batches of the text, are removed; the
-rest learns on. `save_pretrained` writes the smaller model with its configuration, and
-`from_pretrained` builds it in a new process, where it is evaluated and writes a line.
+states that matter least by their Gramians, on a few batches of the text, are removed;
+the rest learns on. `save_pretrained` writes the smaller model with its configuration,
+and `from_pretrained` builds it in a new process, where it is evaluated and writes a
+line.
 
 Run: python examples/cut_mamba_in_training.py [--quick] [FOLDER]
 Needs: pip install 'hankelcut[torch]' transformers mambapy
