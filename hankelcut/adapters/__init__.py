@@ -12,6 +12,7 @@ from hankelcut.adapters.checkpoint import load_reduced
 from hankelcut.adapters.cuts.settings import CutSettings
 from hankelcut.adapters.hankel_nuclear_norm import hankel_nuclear_norm
 from hankelcut.adapters.in_training import InTrainingReducer
+from hankelcut.adapters.layers.projected_mamba2 import ProjectedMamba2
 from hankelcut.adapters.layers.refused import RefusedKind
 from hankelcut.adapters.policies import (
     EnergyTolerance,
@@ -63,6 +64,7 @@ __all__ = [
     "LinearAdapter",
     "ModelPolicy",
     "Policy",
+    "ProjectedMamba2",
     "ReductionEvent",
     "RefusedKind",
     "Replacement",

@@ -5,18 +5,21 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from hankelcut._errors import CheckpointMismatchError
+from hankelcut._errors import CheckpointMismatchError, HankelcutError
 from hankelcut.adapters.cuts.configurations import (
     find_configurations,
     new_configurations,
 )
 from hankelcut.adapters.cuts.surgery import (
+    Exchanged,
     ParameterExchange,
     exchange_parameters,
     require_held,
     require_rebindable,
     require_separate_states,
 )
+from hankelcut.adapters.layers.mamba2 import Mamba2Adapter
+from hankelcut.adapters.layers.projected_mamba2 import PROJECTIONS, ProjectedMamba2
 from hankelcut.adapters.protocol import StateParameter
 from hankelcut.adapters.registry import find_adapter, find_layers, n_states
 from hankelcut.adapters.tensors import find_tensor
@@ -51,6 +54,41 @@ def load_reduced(
     OptimizerMismatchError
         If the optimizer does not hold a layer that has to be resized.
     """
+    added = _add_projections(model, state_dict, optimizer)
+    try:
+        _load_resized(model, state_dict, optimizer)
+    except HankelcutError:
+        added.undo()
+        raise
+
+
+def _add_projections(
+    model: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer | None,
+) -> Exchanged:
+    """Give layers the projections of a checkpoint; their values come later."""
+    exchanges = []
+    for name, layer in find_layers(model).items():
+        prefix = f"{name}." if name else ""
+        saved = [state_dict.get(f"{prefix}{own}") for own in PROJECTIONS]
+        is_new = type(find_adapter(layer)) is Mamba2Adapter
+        if is_new and name and all(isinstance(one, Tensor) for one in saved):
+            empty = [torch.zeros_like(one) for one in saved if one is not None]
+            successor = ProjectedMamba2(layer, *empty)
+            joined = dict.fromkeys(PROJECTIONS, "in_proj.weight")
+            exchanges.append(
+                ParameterExchange(layer, {}, {}, successor=successor, joined=joined)
+            )
+    return exchange_parameters(model, exchanges, optimizer)
+
+
+def _load_resized(
+    model: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer | None,
+) -> None:
+    """Load weights into layers of other numbers of states."""
     present = model.state_dict()
     missing, unexpected = set(present) - set(state_dict), set(state_dict) - set(present)
     if missing or unexpected:

@@ -11,8 +11,8 @@ from torch import nn
 from hankelcut._errors import CheckpointMismatchError
 from hankelcut.adapters.cuts.optimizer_state import OptimizerStateMode
 from hankelcut.adapters.cuts.plan import CutContext
-from hankelcut.adapters.cuts.selective_plan import require_no_calibration
-from hankelcut.adapters.cuts.settings import CutSettings
+from hankelcut.adapters.cuts.selective_measurement import require_no_calibration
+from hankelcut.adapters.cuts.settings import CutSettings, SelectiveCut
 from hankelcut.adapters.cuts.transaction import cut_model, require_ready
 from hankelcut.adapters.policies import ModelPolicy, Policy
 from hankelcut.adapters.reduction_event import ReductionEvent
@@ -77,6 +77,9 @@ class InTrainingReducer:
     calibration : callable, optional
         Takes nothing and returns what `calibrate` makes of the model as it is; called
         before each attempt. Models with selective layers need it.
+    selective : {"select", "project"}
+        Selective layers keep some of their states (default), or a subspace of them,
+        which Mamba-2 layers can: `ProjectedMamba2` then takes the layer's place.
 
     Raises
     ------
@@ -113,6 +116,7 @@ class InTrainingReducer:
         rollback_tolerance: float | None = None,
         filter_fn: LayerFilter | None = None,
         calibration: Callable[[], Calibration] | None = None,
+        selective: SelectiveCut = "select",
     ) -> None:
         if every < 1 or start < 0 or (until is not None and until < start):
             msg = f"got every={every}, start={start}, until={until}; need every >= 1 "
@@ -131,6 +135,7 @@ class InTrainingReducer:
             optimizer_state,
             selection,
             seed,
+            selective,
         )
         self._model = model
         self._context = CutContext(policy, optimizer, settings)

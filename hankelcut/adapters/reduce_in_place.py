@@ -6,7 +6,7 @@ from torch import nn
 from hankelcut._errors import UnsupportedLayerError
 from hankelcut.adapters.cuts.optimizer_state import OptimizerStateMode
 from hankelcut.adapters.cuts.plan import CutContext
-from hankelcut.adapters.cuts.settings import CutSettings
+from hankelcut.adapters.cuts.settings import CutSettings, SelectiveCut
 from hankelcut.adapters.cuts.surgery import (
     ParameterExchange,
     exchange_parameters,
@@ -129,6 +129,7 @@ def reduce_(
     selection: StateSelection = "largest",
     seed: int = 0,
     calibration: Calibration | None = None,
+    selective: SelectiveCut = "select",
 ) -> ReductionEvent:
     """Cut every supported layer of a model once, in place.
 
@@ -147,6 +148,8 @@ def reduce_(
         As in `InTrainingReducer`.
     calibration : Calibration, optional
         What `calibrate` made of the model as it is; selective layers need it.
+    selective : {"select", "project"}
+        As in `InTrainingReducer`.
 
     Returns
     -------
@@ -172,7 +175,14 @@ def reduce_(
     After an error the model and the optimizer are as they were.
     """
     settings = CutSettings(
-        minimum_saving, multiple_of, map, gramians, optimizer_state, selection, seed
+        minimum_saving,
+        multiple_of,
+        map,
+        gramians,
+        optimizer_state,
+        selection,
+        seed,
+        selective,
     )
     context = CutContext(policy, optimizer, settings, calibration)
     return cut_model(model, context, filter_fn, step=0).event

@@ -12,6 +12,7 @@ from hankelcut.adapters.layers.lru_complex import ComplexLRUAdapter
 from hankelcut.adapters.layers.lru_delayed import DelayedLRUAdapter
 from hankelcut.adapters.layers.mamba import MambaAdapter
 from hankelcut.adapters.layers.mamba2 import Mamba2Adapter
+from hankelcut.adapters.layers.projected_mamba2 import ProjectedMamba2Adapter
 from hankelcut.adapters.layers.refused import REFUSED, RefusedKind
 from hankelcut.adapters.layers.s4d import S4DAdapter
 from hankelcut.adapters.layers.s5 import S5Adapter
@@ -44,6 +45,7 @@ ADAPTERS: tuple[Adapter, ...] = (
     S5LrnnxSteppedAdapter(),
     DynonetAdapter(),
     MambaAdapter(),
+    ProjectedMamba2Adapter(),
     Mamba2Adapter(),
     ZambaAdapter(),
 )

@@ -179,7 +179,7 @@ def survey(
     measured: dict[str, MeasuredLayer] = {}
     reasons: dict[str, str] = {}
     states: dict[str, int] = {}
-    configurations = find_configurations(model)
+    configurations = find_configurations(model, settings)
     with torch.no_grad(), one_blas_thread():
         for name, layer in layers.items():
             try:

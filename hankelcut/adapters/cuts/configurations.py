@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from hankelcut._errors import PolicyError, UnsupportedLayerError
+from hankelcut.adapters.cuts.settings import CutSettings
 from hankelcut.adapters.protocol import SelectiveAdapter
 from hankelcut.adapters.registry import find_adapter, find_layers, n_states
 
@@ -47,7 +48,9 @@ class SharedConfiguration:
     layers: list[str] = field(default_factory=list)
 
 
-def find_configurations(model: nn.Module) -> list[SharedConfiguration]:
+def find_configurations(
+    model: nn.Module, settings: CutSettings | None = None
+) -> list[SharedConfiguration]:
     """Return the configurations of the layers of a model that have one.
 
     That of a layer is the nearest one: its own, or that of a module around it, which
@@ -57,12 +60,16 @@ def find_configurations(model: nn.Module) -> list[SharedConfiguration]:
     ----------
     model : torch.nn.Module
         The model.
+    settings : CutSettings, optional
+        How it will be cut: projections leave what a configuration tells as it is.
 
     Raises
     ------
     UnsupportedLayerError
         If a configuration tells another number of states than the layer has.
     """
+    if settings is not None and settings.selective == "project":
+        return []
     modules = dict(model.named_modules())
     found: dict[int, SharedConfiguration] = {}
     for name, layer in find_layers(model).items():

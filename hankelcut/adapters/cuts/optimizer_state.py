@@ -25,6 +25,7 @@ __all__ = [
     "Coordinates",
     "OptimizerStateMode",
     "moved_state",
+    "projected_state",
     "require_known_state",
     "selected_state",
 ]
@@ -191,6 +192,48 @@ def selected_state(
         }
         for p in parameters
     }
+
+
+def projected_state(
+    optimizer: torch.optim.Optimizer,
+    layer: nn.Module,
+    maps: Mapping[str, Tensor],
+    mode: OptimizerStateMode,
+) -> dict[str, dict[str, Any]]:
+    """Compute the optimizer state of parameters that are multiplied from the right.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Holds the state of the old parameters; it stays as it is.
+    layer : torch.nn.Module
+        The layer before the cut.
+    maps : mapping of str to (..., n, r) tensor
+        For each parameter X, (..., m, n), what takes its gradient to that of the new
+        one, (..., m, r): with X_r = X W and W^T T = I it is T.
+    mode : {"transport", "reset", "slice"}
+        What becomes of the moments.
+
+    Returns
+    -------
+    dict of str to dict
+        New state by parameter path; empty for parameters without any.
+    """
+    moved: dict[str, dict[str, Any]] = {}
+    for name, T in maps.items():
+        old = optimizer.state.get(find_tensor(layer, name), {})
+        moved[name] = {} if mode == "reset" else {k: v for k, v in old.items()}
+        for key, value in moved[name].items():
+            if not isinstance(value, Tensor):
+                continue
+            if not value.ndim:
+                moved[name][key] = value.clone()
+            elif mode == "slice":
+                moved[name][key] = value[..., : T.shape[-1]].contiguous()
+            else:
+                by = T.square() if key in _SECOND_MOMENTS else T
+                moved[name][key] = (value.double() @ by).to(value).contiguous()
+    return moved
 
 
 def _selected(value: Any, parameter: StateParameter, kept: Tensor) -> Any:

@@ -2,28 +2,26 @@
 
 import itertools
 import math
-from collections.abc import Mapping
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-from hankelcut._errors import CalibrationError, PolicyError, UnsupportedLayerError
+from hankelcut._errors import PolicyError, UnsupportedLayerError
 from hankelcut.adapters.cuts.optimizer_state import selected_state
 from hankelcut.adapters.cuts.plan import CutContext, MeasuredLayer, Plan, noted
 from hankelcut.adapters.cuts.surgery import ParameterExchange
 from hankelcut.adapters.policies import LayerSpectrum
 from hankelcut.adapters.protocol import SelectiveAdapter
 from hankelcut.adapters.reduction_event import LayerCut
-from hankelcut.adapters.registry import find_adapter, n_states
-from hankelcut.adapters.selective.calibration import Calibration
 from hankelcut.adapters.selective.gramians import EmpiricalGramians
 from hankelcut.adapters.selective.signals import StateVector
 from hankelcut.adapters.tensors import find_tensor, has_tensors
 from hankelcut.reduction import OrderTarget
 
-__all__ = ["ScoredLayer", "measure_selective_layers", "require_no_calibration"]
+__all__ = ["ScoredLayer", "SelectiveLayer"]
 
 _NO_BOUND = (
     "no error bound: the system depends on the inputs; scores hold for the calibration"
@@ -34,64 +32,9 @@ _NO_BOUND = (
 _SHARE_ROUNDING = 1e-9
 
 
-def require_no_calibration(layers: Mapping[str, nn.Module]) -> None:
-    """Raise when a layer can be measured on data only.
-
-    Parameters
-    ----------
-    layers : mapping of str to torch.nn.Module
-        Supported layers by name.
-
-    Raises
-    ------
-    CalibrationError
-        Names the layer, and how data are passed.
-    """
-    for name, layer in layers.items():
-        adapter = find_adapter(layer)
-        if isinstance(adapter, SelectiveAdapter):
-            msg = (
-                f"{name or 'the layer'} is a selective layer ({adapter.name}), whose "
-                "states are scored on data; pass calibration=calibrate(model, batches),"
-                " in training a function that does so, or leave it out by filter_fn"
-            )
-            raise CalibrationError(msg)
-
-
-def measure_selective_layers(
-    layers: Mapping[str, tuple[nn.Module, SelectiveAdapter]],
-    calibration: Calibration | None,
-) -> dict[str, "ScoredLayer"]:
-    """Score the states of selective layers by their Gramians.
-
-    Parameters
-    ----------
-    layers : mapping of str to (torch.nn.Module, SelectiveAdapter)
-        Layers by name, with what knows them.
-    calibration : Calibration, optional
-        Gramians from data; needed where there is a layer.
-
-    Raises
-    ------
-    CalibrationError
-        If there is no calibration, or none of a layer as it is.
-    InvalidSystemError, UnsupportedLayerError
-        If a layer's parameters are not finite, or do not fit together.
-    """
-    if calibration is None:
-        require_no_calibration({name: layer for name, (layer, _) in layers.items()})
-        return {}
-    measured = {}
-    for name, (layer, adapter) in layers.items():
-        adapter.require_valid(layer)
-        gramians = calibration.of(name, n_states(layer))
-        measured[name] = ScoredLayer(name, layer, adapter, gramians)
-    return measured
-
-
 @dataclass(frozen=True, eq=False)
-class ScoredLayer(MeasuredLayer):
-    """A selective layer whose states have scores.
+class SelectiveLayer(MeasuredLayer):
+    """A selective layer whose states, or directions of them, have values.
 
     Parameters
     ----------
@@ -142,7 +85,7 @@ class ScoredLayer(MeasuredLayer):
             If the target would remove every state.
         """
         settings, n = context.settings, self.n_states
-        if target is None or target.error_tol is not None or not self._scores[0]:
+        if target is None or target.error_tol is not None or not self._values[0]:
             return n
         order = target.order
         if order is None:
@@ -158,7 +101,7 @@ class ScoredLayer(MeasuredLayer):
         return order if n - order >= least else n
 
     def plan(self, target: OrderTarget | None, context: CutContext) -> Plan:
-        """Select the states that stay, and build the replacement.
+        """Build the replacement of fewer states.
 
         Parameters
         ----------
@@ -172,38 +115,59 @@ class ScoredLayer(MeasuredLayer):
         PolicyError
             If the target would remove every state.
         """
-        n, scores = self.n_states, self._scores
-        unchanged = LayerCut(self.name, n, n, 0.0, 0.0, scores)
+        n, values = self.n_states, self._values
+        unchanged = LayerCut(self.name, n, n, 0.0, 0.0, values)
         if target is None:
             return Plan(unchanged)
         if target.error_tol is not None:
             return Plan(
                 noted(unchanged, f"{context.policy} needs a bound; {_NO_BOUND}")
             )
-        if not scores[0]:
+        if not values[0]:
             return Plan(noted(unchanged, "no response at all"))
         order = self.order(target, context)
         if order == n:
             return Plan(noted(unchanged, f"would keep {n} of {n} states"))
-        kept = self._kept(order, context)
-        caveats = self._caveats(kept)
+        exchange, caveats = self._replacement(order, context)
         cut = replace(
             noted(unchanged, _NO_BOUND, *caveats),
             states_after=order,
             error_bound=None,
             measured_error=None,
         )
-        return Plan(cut, self._exchange(kept, context), caveats)
+        return Plan(cut, exchange, caveats)
+
+    @cached_property
+    @abstractmethod
+    def _sorted(self) -> Tensor:
+        """Values of each group, descending, (G, n)."""
+
+    @abstractmethod
+    def _replacement(
+        self, order: int, context: CutContext
+    ) -> tuple[ParameterExchange, tuple[str, ...]]:
+        """Return what a layer of fewer states takes, and what it does besides."""
+
+    @property
+    def _values(self) -> tuple[float, ...]:
+        """For each index the largest value of a group."""
+        return tuple(self._sorted.max(dim=0).values.tolist())
+
+
+class ScoredLayer(SelectiveLayer):
+    """A selective layer that keeps the states of the largest scores."""
 
     @cached_property
     def _sorted(self) -> Tensor:
         """Scores of each group, descending."""
         return self.gramians.scores.sort(dim=-1, descending=True).values
 
-    @property
-    def _scores(self) -> tuple[float, ...]:
-        """For each index the largest score of a group."""
-        return tuple(self._sorted.max(dim=0).values.tolist())
+    def _replacement(
+        self, order: int, context: CutContext
+    ) -> tuple[ParameterExchange, tuple[str, ...]]:
+        """Return the parameters of the states that stay, and what norms do to them."""
+        kept = self._kept(order, context)
+        return self._exchange(kept, context), self._caveats(kept)
 
     def _kept(self, order: int, context: CutContext) -> Tensor:
         """Return the indices of the states that stay in each group, ascending."""

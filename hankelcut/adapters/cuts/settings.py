@@ -1,13 +1,16 @@
 """How layers are cut, whatever the policy."""
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, TypeAlias, get_args
 
 from hankelcut.adapters.cuts.optimizer_state import OptimizerStateMode
 from hankelcut.lti import GramianMethod
 from hankelcut.reduction import StateMap, StateSelection
 
-__all__ = ["CutSettings"]
+__all__ = ["CutSettings", "SelectiveCut"]
+
+SelectiveCut: TypeAlias = Literal["select", "project"]
+"""Whether selective layers keep some of their states, or a subspace of them."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class CutSettings:
         decides their number from the Hankel singular values all the same.
     seed : int
         Decides random ones.
+    selective : {"select", "project"}
+        Selective layers keep some of their states, or, where all states of a channel
+        decay alike, a subspace of them; two small matrices more then hold it.
 
     Raises
     ------
@@ -45,6 +51,7 @@ class CutSettings:
     optimizer_state: OptimizerStateMode = "transport"
     selection: StateSelection = "largest"
     seed: int = 0
+    selective: SelectiveCut = "select"
 
     def __post_init__(self) -> None:
         if not 0 <= self.minimum_saving < 1:
@@ -58,6 +65,7 @@ class CutSettings:
             ("gramians", GramianMethod),
             ("optimizer_state", OptimizerStateMode),
             ("selection", StateSelection),
+            ("selective", SelectiveCut),
         ):
             if getattr(self, name) not in get_args(choices):
                 msg = f"got {name}={getattr(self, name)!r}, need one of "

@@ -20,10 +20,8 @@ from hankelcut.adapters.cuts.configurations import (
 from hankelcut.adapters.cuts.linear_plan import measure_linear_layers
 from hankelcut.adapters.cuts.optimizer_state import require_known_state
 from hankelcut.adapters.cuts.plan import CutContext, MeasuredLayer
-from hankelcut.adapters.cuts.selective_plan import (
-    ScoredLayer,
-    measure_selective_layers,
-)
+from hankelcut.adapters.cuts.selective_measurement import measure_selective_layers
+from hankelcut.adapters.cuts.selective_plan import SelectiveLayer
 from hankelcut.adapters.cuts.settings import CutSettings
 from hankelcut.adapters.cuts.surgery import (
     Exchanged,
@@ -140,7 +138,7 @@ def cut_model(
     """
     begun = time.perf_counter()
     layers = require_ready(model, context, filter_fn)
-    configurations = find_configurations(model)
+    configurations = find_configurations(model, context.settings)
     require_whole(configurations, layers)
     with torch.no_grad(), one_blas_thread():
         measured = measure_layers(layers, context.settings, context.calibration)
@@ -190,7 +188,7 @@ def measure_layers(
             selective[name] = (layer, adapter)
     measured: dict[str, MeasuredLayer] = {
         **measure_linear_layers(linear, settings),
-        **measure_selective_layers(selective, calibration),
+        **measure_selective_layers(selective, calibration, settings),
     }
     return {name: measured[name] for name in layers}
 
@@ -227,7 +225,7 @@ def decided_targets(
     orders = {
         name: one.order(targets[name], context)
         for name, one in measured.items()
-        if isinstance(one, ScoredLayer)
+        if isinstance(one, SelectiveLayer)
     }
     common = common_orders(
         configurations,

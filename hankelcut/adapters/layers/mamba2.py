@@ -10,17 +10,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from hankelcut._errors import UnsupportedLayerError
-from hankelcut.adapters.layers._parameters import checked_parameters, require_no_more
-from hankelcut.adapters.layers._selective import (
-    computed,
-    convolved,
-    held_paths,
-    masked,
-    whole_number,
+from hankelcut.adapters.layers._mamba2_parts import (
+    inner_channels,
+    mamba2_outputs,
+    mamba2_parts,
+    n_groups,
 )
+from hankelcut.adapters.layers._parameters import checked_parameters, require_no_more
+from hankelcut.adapters.layers._selective import computed, held_paths
 from hankelcut.adapters.protocol import Exactness, StateParameter
 from hankelcut.adapters.selective.signals import SelectiveSignals, StateVector
 from hankelcut.adapters.tensors import find_tensor, has_tensors
@@ -47,26 +46,25 @@ class Mamba2Adapter:
 
     name = "Mamba-2"
     exactness: Exactness = "selection only"
-    configuration_fields = ("state_size", "d_state", "mamba_d_state", "ssm_state_size")
+    configuration_fields: tuple[str, ...] = (
+        "state_size",
+        "d_state",
+        "mamba_d_state",
+        "ssm_state_size",
+    )
 
     def matches(self, module: nn.Module) -> bool:
         """Whether the module holds the parameters, A_log with one axis."""
         return has_tensors(module, *_SHAPES) and find_tensor(module, "A_log").ndim == 1
 
     def n_groups(self, layer: nn.Module) -> int:
-        """Return the number of groups of heads that share B and C.
-
-        Raises
-        ------
-        UnsupportedLayerError
-            If the layer does not hold it.
-        """
-        return whole_number(_KIND, layer, "n_groups", "ngroups")
+        """Return the number of groups of heads that share B and C."""
+        return n_groups(layer)
 
     def state_parameters(self, layer: nn.Module) -> tuple[StateParameter, ...]:
         """Describe the rows for B and C of the convolution and of in_proj."""
-        inner, heads = _inner(layer), find_tensor(layer, "A_log").shape[0]
-        blocks = 2 * self.n_groups(layer)
+        inner, heads = inner_channels(layer), find_tensor(layer, "A_log").shape[0]
+        blocks = 2 * n_groups(layer)
         rows = [
             ("conv1d.weight", 0, inner, 0),
             ("conv1d.bias", 0, inner, 0),
@@ -84,8 +82,8 @@ class Mamba2Adapter:
 
     def attributes(self, layer: nn.Module, n_states: int) -> Mapping[str, Any]:
         """Return the sizes that the layer and its submodules keep."""
-        inner, heads = _inner(layer), find_tensor(layer, "A_log").shape[0]
-        grouped = self.n_groups(layer) * n_states
+        inner, heads = inner_channels(layer), find_tensor(layer, "A_log").shape[0]
+        grouped = n_groups(layer) * n_states
         rows = inner + 2 * grouped
         sizes = {
             "ssm_state_size": n_states,
@@ -110,14 +108,15 @@ class Mamba2Adapter:
             If a parameter is NaN or infinite; names it.
         """
         parameters = checked_parameters(_KIND, layer, _SHAPES)
-        inner, groups = _inner(layer), self.n_groups(layer)
+        inner, groups = inner_channels(layer), n_groups(layer)
         rows, heads = parameters["conv1d.weight"].shape[0], parameters["A_log"].shape[0]
         need = inner + rows + heads
         got = parameters["in_proj.weight"].shape[0]
         states = rows - inner
         whole = states % (2 * groups) == 0 == inner % heads == heads % groups
         if got == need and states > 0 and whole:
-            require_no_more(_KIND, layer, _SHAPES, states // (2 * groups))
+            known = {**_SHAPES, "B_projection": "gnr", "C_projection": "gnr"}
+            require_no_more(_KIND, layer, known, states // (2 * groups))
             return
         msg = (
             f"{_KIND}: got in_proj.weight of {got} rows, conv1d.weight of {rows}, "
@@ -135,63 +134,21 @@ class Mamba2Adapter:
         self, layer: nn.Module, inputs: Tensor, mask: Tensor | None
     ) -> SelectiveSignals:
         """Compute the signals, the channels of all heads of a group in a row."""
-        A_log, dt_bias = find_tensor(layer, "A_log"), find_tensor(layer, "dt_bias")
-        inner, heads, groups = _inner(layer), len(A_log), self.n_groups(layer)
-        rows = find_tensor(layer, "conv1d.weight").shape[0]
-        scaled = masked(inputs, mask) * getattr(layer, "ssm_in_multiplier", 1)
-        projected = layer.get_submodule("in_proj")(scaled)
-        projected = projected * getattr(layer, "mup_vector", 1)
-        gate, x, step = projected.split([inner, rows, heads], dim=-1)
-        x = convolved(layer, x, mask)
-        grouped = (rows - inner) // 2
-        x, B, C = torch.split(x, [inner, grouped, grouped], dim=-1)
-        x = computed(x)
-        D = computed(find_tensor(layer, "D")).repeat_interleave(inner // heads)
+        parts = mamba2_parts(layer, inputs, mask)
+        groups, heads = parts.B.shape[2], parts.steps.shape[2]
 
         def in_groups(values: Tensor) -> Tensor:
             return values.reshape(*values.shape[:-1], groups, -1)
 
         def of_heads(values: Tensor) -> Tensor:
-            return in_groups(values.repeat_interleave(inner // heads, dim=-1))
+            per_head = parts.x.shape[2] // heads
+            return in_groups(values.repeat_interleave(per_head, dim=-1))
 
-        def readout(y: Tensor) -> Tensor:
-            outputs: Tensor = layer.get_submodule("out_proj")(
-                _gated(layer, y.flatten(2) + D * x, gate).to(inputs.dtype)
-            )
-            return outputs
-
-        steps = functional.softplus(computed(step + dt_bias)).clamp(
-            *_step_limits(layer)
-        )
         return SelectiveSignals(
-            of_heads(steps),
-            of_heads(-torch.exp(computed(A_log)))[..., None],
-            in_groups(x),
-            in_groups(computed(B)),
-            in_groups(computed(C)),
-            readout,
+            of_heads(parts.steps),
+            of_heads(-torch.exp(computed(find_tensor(layer, "A_log"))))[..., None],
+            in_groups(parts.x),
+            parts.B,
+            parts.C,
+            lambda y: mamba2_outputs(layer, y.flatten(2), parts),
         )
-
-
-def _inner(layer: nn.Module) -> int:
-    """Return the number of channels of all heads."""
-    return int(find_tensor(layer, "out_proj.weight").shape[1])
-
-
-def _step_limits(layer: nn.Module) -> tuple[float, float]:
-    """Return what steps are clipped to."""
-    for owner in (layer, getattr(layer, "config", None)):
-        for name in ("time_step_limit", "dt_limit"):
-            if hasattr(owner, name):
-                least, largest = getattr(owner, name)
-                return float(least), float(largest)
-    return 0.0, torch.inf
-
-
-def _gated(layer: nn.Module, y: Tensor, gate: Tensor) -> Tensor:
-    """Return the outputs behind gate and norm, if there is a norm."""
-    norm = layer._modules.get("norm")
-    if norm is None or isinstance(norm, nn.Identity):
-        return y * functional.silu(computed(gate))
-    normed: Tensor = norm(y, gate)
-    return normed

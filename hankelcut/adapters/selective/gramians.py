@@ -71,6 +71,31 @@ class EmpiricalGramians:
         )
         return P.sqrt() * Q.sqrt()
 
+    def subspaces(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return Hankel singular values of each group with the balanced subspaces.
+
+        Returns
+        -------
+        values : (G, n) tensor
+            Square roots of the eigenvalues of P Q, descending.
+        W, T : (G, n, n) tensors
+            The first r columns project to r states: h_r = W^T h, h = T h_r; those of
+            values that are rounding are 0.
+
+        Notes
+        -----
+        **Method.** Square roots of P and Q by their eigenvectors, then singular values
+        of their product (Tombs and Postlethwaite, IJC 46, 1987). As P and Q are formed,
+        values below 1e-8 of the largest are rounding.
+        """
+        F, G = (
+            _root(gramian) for gramian in (self.controllability, self.observability)
+        )
+        U, values, Vh = torch.linalg.svd(G.mT @ F)
+        floor = torch.finfo(values.dtype).eps ** 0.5 * values[..., :1]
+        scale = torch.where(values > floor, values.clamp(min=1e-300).rsqrt(), 0.0)
+        return values, (G @ U) * scale[:, None], (F @ Vh.mT) * scale[:, None]
+
 
 class GramianAccumulator(Protocol):
     """Gathers what Gramians are made of, one batch after the other."""
@@ -184,6 +209,13 @@ class MeanFieldGramians:
         )
         B, C = (moment.diagonal(dim1=-2, dim2=-1) for moment in (BB, CC))
         return EmpiricalGramians(P, Q, {"B": B, "C": C}, self._samples)
+
+
+def _root(gramian: Tensor) -> Tensor:
+    """Return F with F F^T the Gramian."""
+    values, vectors = torch.linalg.eigh((gramian + gramian.mT) / 2)
+    root: Tensor = vectors * values.clamp(min=0).sqrt()[..., None, :]
+    return root
 
 
 def _added(before: list[Tensor], sums: list[Tensor]) -> list[Tensor]:

@@ -79,8 +79,8 @@ def test_random_signs_give_the_gramian_of_all_outputs(kind):
             weights = torch.zeros_like(inputs)
             weights[0, t, channel] = 1
             exact = exact + dense_gramians(layer, inputs, weights, shape, groups)[1]
-    found = calibrate(layer, [inputs] * 200).gramians[""].observability
-    assert float((found - exact).norm() / exact.norm()) < 0.15
+    found = calibrate(layer, [inputs] * 60).gramians[""].observability
+    assert float((found - exact).norm() / exact.norm()) < 0.25
     again = calibrate(layer, [inputs], seed=1).gramians[""].observability
     assert torch.equal(
         again, calibrate(layer, [inputs], seed=1).gramians[""].observability
