@@ -397,6 +397,20 @@ def test_no_bound_is_claimed():
         extract(model[0])
 
 
+def test_budgets_of_error_bounds_are_refused():
+    with pytest.raises(hc.PolicyError, match="has no error bound; use"):
+        cut(stack(), GlobalBudget(7, "error"), [INPUTS])
+
+
+def test_layers_that_share_their_parameters_are_refused():
+    model = stack()
+    model[1].A_log, model[1].x_proj.weight = model[0].A_log, model[0].x_proj.weight
+    with pytest.raises(
+        hc.UnsupportedLayerError, match="1 shares its parameters with 0"
+    ):
+        cut(model, TargetOrder(3), [INPUTS])
+
+
 def test_states_can_be_chosen_otherwise_for_comparison():
     scores = calibrate(stack(), [INPUTS]).gramians["0"].scores[0]
     kept = {}

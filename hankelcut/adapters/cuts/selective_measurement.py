@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 
-from torch import nn
+from torch import Tensor, nn
 
-from hankelcut._errors import CalibrationError
+from hankelcut._errors import CalibrationError, UnsupportedLayerError
 from hankelcut.adapters.cuts.projected_plan import ProjectedLayer
 from hankelcut.adapters.cuts.selective_plan import ScoredLayer, SelectiveLayer
 from hankelcut.adapters.cuts.settings import CutSettings
 from hankelcut.adapters.protocol import SelectiveAdapter
 from hankelcut.adapters.registry import find_adapter, n_states
 from hankelcut.adapters.selective.calibration import Calibration
+from hankelcut.adapters.tensors import find_tensor
 
 __all__ = ["measure_selective_layers", "require_no_calibration"]
 
@@ -60,14 +61,24 @@ def measure_selective_layers(
     CalibrationError
         If there is no calibration, or none of a layer as it is.
     InvalidSystemError, UnsupportedLayerError
-        If a layer's parameters are not finite, or do not fit together.
+        If a layer's parameters are not finite, or do not fit together, or two layers
+        share them.
     """
     if calibration is None:
         require_no_calibration({name: layer for name, (layer, _) in layers.items()})
         return {}
     kind = ScoredLayer if settings.selective == "select" else ProjectedLayer
     measured: dict[str, SelectiveLayer] = {}
+    owners: dict[Tensor, str] = {}
     for name, (layer, adapter) in layers.items():
+        first = find_tensor(layer, adapter.state_parameters(layer)[0].name)
+        if owners.setdefault(first, name) != name:
+            msg = (
+                f"{name} shares its parameters with {owners[first]}, whose inputs are "
+                "others: the states that one needs least the other may need most; "
+                "leave these layers out by filter_fn"
+            )
+            raise UnsupportedLayerError(msg)
         adapter.require_valid(layer)
         gramians = calibration.of(name, n_states(layer))
         measured[name] = kind(name, layer, adapter, gramians)

@@ -206,9 +206,10 @@ def _run(
 
     def note(name: str) -> Callable[..., None]:
         def hook(
-            layer: nn.Module, args: Any, kwargs: Mapping[str, Any], outputs: Tensor
+            layer: nn.Module, args: Any, kwargs: Mapping[str, Any], returned: Any
         ) -> None:
             inputs = args[0] if args else next(iter(kwargs.values()))
+            outputs = returned[0] if isinstance(returned, tuple) else returned
             if not outputs.requires_grad and torch.is_grad_enabled():
                 outputs.requires_grad_()
             mask = kwargs.get("attention_mask")
