@@ -7,6 +7,13 @@ the rest learns on. `save_pretrained` writes the smaller model with its configur
 and `from_pretrained` builds it in a new process, where it is evaluated and writes a
 line.
 
+After 300 steps, seed 0, on a CPU (the uncut models trained as long beside them):
+
+    Mamba    32 states 2.72 bits for each character    18 states 2.69 bits
+    Mamba-2  64 states 2.64 bits                       31 states 2.65 bits
+
+No cut moved the bits by more than 0.002.
+
 Run: python examples/cut_mamba_in_training.py [--quick] [FOLDER]
 Needs: pip install 'hankelcut[torch]' transformers mambapy
 """

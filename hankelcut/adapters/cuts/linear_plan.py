@@ -53,9 +53,6 @@ __all__ = ["BalancedLayer", "measure_linear_layers"]
 
 # What says that the parameters of a layer cannot hold a reduced system.
 _NOT_STORABLE = (IllConditionedError, UnstableSystemError, UnsupportedLayerError)
-# The share of the states that a cut must save may come out this far above a whole
-# number.
-_SHARE_ROUNDING = 1e-9
 
 
 def measure_linear_layers(
@@ -223,9 +220,7 @@ class BalancedLayer(MeasuredLayer):
         order = before if result is None else result.order
         if order == 0:
             raise PolicyError(self._removes_everything(context))
-        # The share times the states may come out a rounding above a whole number.
-        share = context.settings.minimum_saving * before - _SHARE_ROUNDING
-        if result is None or before - order < max(1, math.ceil(share)):
+        if result is None or not context.settings.is_worth(before, order):
             warnings = () if result is None else result.warnings
             little = f"would keep {order} of {before} states: too little to save"
             return Plan(noted(unchanged, *warnings, little))

@@ -27,9 +27,6 @@ _NO_BOUND = (
     "no error bound: the system depends on the inputs; scores hold for the calibration"
     " data"
 )
-# The share of the states that a cut must save may come out this far above a whole
-# number.
-_SHARE_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +93,7 @@ class SelectiveLayer(MeasuredLayer):
             msg = f"{context.policy} would remove every state of "
             raise PolicyError(f"{msg}{self.name or 'the layer'}; choose another")
         order = min(n, settings.multiple_of * math.ceil(order / settings.multiple_of))
-        # The share times the states may come out a rounding above a whole number.
-        least = max(1, math.ceil(settings.minimum_saving * n - _SHARE_ROUNDING))
-        return order if n - order >= least else n
+        return order if settings.is_worth(n, order) else n
 
     def plan(self, target: OrderTarget | None, context: CutContext) -> Plan:
         """Build the replacement of fewer states.
@@ -176,7 +171,7 @@ class ScoredLayer(SelectiveLayer):
             scores = -scores
         elif settings.selection == "random":
             random = torch.Generator().manual_seed(settings.seed)
-            scores = torch.rand(scores.shape, generator=random)
+            scores = torch.rand(scores.shape, generator=random).to(scores)
         elif settings.selection != "largest":
             msg = f"cut of {self.name or 'the layer'}: got selection="
             msg += f"{settings.selection!r} for a layer that is no linear system; use "
@@ -226,8 +221,7 @@ class ScoredLayer(SelectiveLayer):
         }
         for vector, path in self.adapter.norms(self.layer).items():
             if self._is_learned(path):
-                weight = f"{path}.weight"
-                values[weight] = values[weight] / self._growth(vector, kept)
+                values[f"{path}.weight"] /= self._growth(vector, kept)
         attributes = self.adapter.attributes(self.layer, kept.shape[1])
         state = {}
         if context.optimizer is not None:

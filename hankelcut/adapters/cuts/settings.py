@@ -1,5 +1,6 @@
 """How layers are cut, whatever the policy."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -11,6 +12,10 @@ __all__ = ["CutSettings", "SelectiveCut"]
 
 SelectiveCut: TypeAlias = Literal["select", "project"]
 """Whether selective layers keep some of their states, or a subspace of them."""
+
+# The share of the states that a cut must save may come out this far above a whole
+# number.
+_SHARE_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -70,3 +75,14 @@ class CutSettings:
             if getattr(self, name) not in get_args(choices):
                 msg = f"got {name}={getattr(self, name)!r}, need one of "
                 raise ValueError(msg + ", ".join(get_args(choices)))
+
+    def is_worth(self, before: int, after: int) -> bool:
+        """Whether a cut saves enough.
+
+        Parameters
+        ----------
+        before, after : int
+            Numbers of states.
+        """
+        share = self.minimum_saving * before - _SHARE_ROUNDING
+        return before - after >= max(1, math.ceil(share))
