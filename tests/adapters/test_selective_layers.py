@@ -27,6 +27,7 @@ from hankelcut.adapters import (
     survey,
 )
 from hankelcut.adapters.tensors import find_tensor
+from hankelcut.validation import check_in_training_reduction
 from tests.adapters.language_models import (
     MODELS,
     TOKENS,
@@ -337,6 +338,28 @@ def test_cuts_in_training_are_calibrated_each_time_and_rolled_back():
     assert model[0].x_proj.out_features == 2 + 2 * 3
 
 
+@pytest.mark.parametrize(
+    ("kind", "selective"),
+    [(Mamba, "select"), (Mamba2, "select"), (Mamba2, "project")],
+)
+def test_reductions_in_training_stand_the_checks_of_validation(kind, selective):
+    def reducer(model, *args, **options):
+        return InTrainingReducer(
+            model,
+            *args,
+            calibration=lambda: calibrate(model, [INPUTS]),
+            selective=selective,
+            **options,
+        )
+
+    check_in_training_reduction(
+        lambda: stack(kind),
+        policy=FixedFraction(0.2),
+        loss=lambda model: (model(INPUTS) - 1).square().mean(),
+        reducer_factory=reducer,
+    )
+
+
 def test_a_configuration_is_rolled_back():
     mamba = package("mambapy.mamba")
     torch.manual_seed(0)
@@ -459,3 +482,41 @@ def test_parameters_that_do_not_fit_are_refused():
         hc.UnsupportedLayerError, match=r"init_states .* axis of 6 states"
     ):
         calibrate(layer, [INPUTS])
+
+
+def test_weights_of_norms_are_scaled_with_their_moments():
+    mamba = package("mambapy.mamba")
+    torch.manual_seed(0)
+    config = mamba.MambaConfig(d_model=4, n_layers=1, d_state=6, inner_layernorms=True)
+    config.rms_norm_eps = 1e-12
+    model = mamba.Mamba(config)
+    layer = model.layers[0].mixer
+    silence(layer, [1, 4], "BC")
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.0)
+
+    def gradients():
+        optimizer.zero_grad()
+        model(INPUTS).square().sum().backward()
+        return layer.B_layernorm.weight.grad, layer.C_layernorm.weight.grad
+
+    before = gradients()
+    optimizer.step()
+    with pytest.warns(hc.NumericalWarning, match=r"B x 0.816, C x 0.816 on average"):
+        cut_once = reduce_(
+            model,
+            TargetOrder(4),
+            optimizer=optimizer,
+            calibration=calibrate(model, [INPUTS]),
+        )
+    assert cut_once.is_cut
+    kept = [0, 2, 3, 5]
+    for old, new, norm in zip(
+        before, gradients(), (layer.B_layernorm, layer.C_layernorm), strict=True
+    ):
+        torch.testing.assert_close(norm.weight, torch.full((4,), 1.5**0.5))
+        torch.testing.assert_close(new, old[kept] / 1.5**0.5, rtol=1e-4, atol=1e-5)
+        moments = optimizer.state[norm.weight]
+        torch.testing.assert_close(moments["exp_avg"], 0.1 * new, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(
+            moments["exp_avg_sq"], 1e-3 * new.square(), rtol=1e-4, atol=1e-8
+        )

@@ -27,6 +27,7 @@ __all__ = [
     "moved_state",
     "projected_state",
     "require_known_state",
+    "scaled_state",
     "selected_state",
 ]
 
@@ -234,6 +235,25 @@ def projected_state(
                 by = T.square() if key in _SECOND_MOMENTS else T
                 moved[name][key] = (value.double() @ by).to(value).contiguous()
     return moved
+
+
+def scaled_state(state: Mapping[str, Any], scale: float) -> dict[str, Any]:
+    """Return the optimizer state of x / scale, from that of x: gradients grow.
+
+    Parameters
+    ----------
+    state : mapping of str to object
+        The optimizer's state of one parameter.
+    scale : float
+        The scale.
+    """
+    powers = dict.fromkeys(_FIRST_MOMENTS, 1) | dict.fromkeys(_SECOND_MOMENTS, 2)
+    return {
+        key: value * scale ** powers[key]
+        if key in powers and isinstance(value, Tensor)
+        else value
+        for key, value in state.items()
+    }
 
 
 def _selected(value: Any, parameter: StateParameter, kept: Tensor) -> Any:

@@ -5,12 +5,13 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from hankelcut._errors import PolicyError, UnsupportedLayerError
-from hankelcut.adapters.cuts.optimizer_state import selected_state
+from hankelcut.adapters.cuts.optimizer_state import scaled_state, selected_state
 from hankelcut.adapters.cuts.plan import CutContext, MeasuredLayer, Plan, noted
 from hankelcut.adapters.cuts.surgery import ParameterExchange
 from hankelcut.adapters.policies import LayerSpectrum
@@ -219,11 +220,8 @@ class ScoredLayer(SelectiveLayer):
             p.name: p.select(find_tensor(self.layer, p.name).detach(), kept)
             for p in parameters
         }
-        for vector, path in self.adapter.norms(self.layer).items():
-            if self._is_learned(path):
-                values[f"{path}.weight"] /= self._growth(vector, kept)
         attributes = self.adapter.attributes(self.layer, kept.shape[1])
-        state = {}
+        state: dict[str, dict[str, Any]] = {}
         if context.optimizer is not None:
             state = selected_state(
                 context.optimizer,
@@ -232,4 +230,10 @@ class ScoredLayer(SelectiveLayer):
                 kept,
                 context.settings.optimizer_state,
             )
+        for vector, path in self.adapter.norms(self.layer).items():
+            weight = f"{path}.weight"
+            if self._is_learned(path):
+                growth = self._growth(vector, kept)
+                values[weight] /= growth
+                state[weight] = scaled_state(state.get(weight, {}), growth)
         return ParameterExchange(self.layer, values, attributes, state)
