@@ -4,6 +4,7 @@ import importlib
 from types import ModuleType
 
 from hankelcut._errors import (
+    CalibrationError,
     CheckpointMismatchError,
     ConvergenceError,
     DataError,
@@ -107,6 +108,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BalancedRealization",
+    "CalibrationError",
     "Certificate",
     "CheckpointMismatchError",
     "Comparison",

@@ -1,6 +1,7 @@
 """Typed errors and warnings: each message says what was got, needed, and what to do."""
 
 __all__ = [
+    "CalibrationError",
     "CheckpointMismatchError",
     "ConvergenceError",
     "DataError",
@@ -52,6 +53,10 @@ class OptimizerMismatchError(HankelcutError, ValueError):
 
 class PolicyError(HankelcutError, ValueError):
     """A reduction policy that would leave a layer without any state."""
+
+
+class CalibrationError(HankelcutError, ValueError):
+    """A calibration on data that a cut needs: it is missing, or of other layers."""
 
 
 class CheckpointMismatchError(HankelcutError, ValueError):

@@ -12,6 +12,7 @@ from hankelcut.adapters.checkpoint import load_reduced
 from hankelcut.adapters.cuts.settings import CutSettings
 from hankelcut.adapters.hankel_nuclear_norm import hankel_nuclear_norm
 from hankelcut.adapters.in_training import InTrainingReducer
+from hankelcut.adapters.layers.projected_mamba2 import ProjectedMamba2
 from hankelcut.adapters.layers.refused import RefusedKind
 from hankelcut.adapters.policies import (
     EnergyTolerance,
@@ -28,6 +29,7 @@ from hankelcut.adapters.protocol import (
     LayerReading,
     LinearAdapter,
     Replacement,
+    SelectiveAdapter,
     StateParameter,
 )
 from hankelcut.adapters.real_inputs import with_real_inputs
@@ -39,6 +41,8 @@ from hankelcut.adapters.registry import (
     find_refused,
     state_sizes,
 )
+from hankelcut.adapters.selective.calibration import Calibration, calibrate
+from hankelcut.adapters.selective.gramians import EmpiricalGramians
 from hankelcut.adapters.skeleton import skeleton
 from hankelcut.adapters.stored_matrix import StoredMatrix
 from hankelcut.adapters.survey import Survey, SurveyedLayer, survey
@@ -46,7 +50,9 @@ from hankelcut.adapters.weights import load_weights
 
 __all__ = [
     "Adapter",
+    "Calibration",
     "CutSettings",
+    "EmpiricalGramians",
     "EnergyTolerance",
     "ErrorTolerance",
     "FixedFraction",
@@ -58,14 +64,17 @@ __all__ = [
     "LinearAdapter",
     "ModelPolicy",
     "Policy",
+    "ProjectedMamba2",
     "ReductionEvent",
     "RefusedKind",
     "Replacement",
+    "SelectiveAdapter",
     "StateParameter",
     "StoredMatrix",
     "Survey",
     "SurveyedLayer",
     "TargetOrder",
+    "calibrate",
     "extract",
     "find_adapter",
     "find_layers",

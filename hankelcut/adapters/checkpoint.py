@@ -5,14 +5,22 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor, nn
 
-from hankelcut._errors import CheckpointMismatchError
+from hankelcut._errors import CheckpointMismatchError, HankelcutError
+from hankelcut.adapters.cuts.configurations import (
+    find_configurations,
+    new_configurations,
+)
 from hankelcut.adapters.cuts.surgery import (
+    Exchanged,
     ParameterExchange,
     exchange_parameters,
     require_held,
     require_rebindable,
     require_separate_states,
 )
+from hankelcut.adapters.layers.mamba2 import Mamba2Adapter
+from hankelcut.adapters.layers.projected_mamba2 import PROJECTIONS, ProjectedMamba2
+from hankelcut.adapters.protocol import StateParameter
 from hankelcut.adapters.registry import find_adapter, find_layers, n_states
 from hankelcut.adapters.tensors import find_tensor
 
@@ -46,6 +54,41 @@ def load_reduced(
     OptimizerMismatchError
         If the optimizer does not hold a layer that has to be resized.
     """
+    added = _add_projections(model, state_dict, optimizer)
+    try:
+        _load_resized(model, state_dict, optimizer)
+    except HankelcutError:
+        added.undo()
+        raise
+
+
+def _add_projections(
+    model: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer | None,
+) -> Exchanged:
+    """Give layers the projections of a checkpoint; their values come later."""
+    exchanges = []
+    for name, layer in find_layers(model).items():
+        prefix = f"{name}." if name else ""
+        saved = [state_dict.get(f"{prefix}{own}") for own in PROJECTIONS]
+        is_new = type(find_adapter(layer)) is Mamba2Adapter
+        if is_new and name and all(isinstance(one, Tensor) for one in saved):
+            empty = [torch.zeros_like(one) for one in saved if one is not None]
+            successor = ProjectedMamba2(layer, *empty)
+            joined = dict.fromkeys(PROJECTIONS, "in_proj.weight")
+            exchanges.append(
+                ParameterExchange(layer, {}, {}, successor=successor, joined=joined)
+            )
+    return exchange_parameters(model, exchanges, optimizer)
+
+
+def _load_resized(
+    model: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer | None,
+) -> None:
+    """Load weights into layers of other numbers of states."""
     present = model.state_dict()
     missing, unexpected = set(present) - set(state_dict), set(state_dict) - set(present)
     if missing or unexpected:
@@ -60,14 +103,24 @@ def load_reduced(
     resized = _resized_layers(model, state_dict)
     _require_shapes(model, state_dict, resized)
     exchanges = [exchange for _, exchange in resized]
+    states = {
+        prefix.removesuffix("."): _states_of(exchange) for prefix, exchange in resized
+    }
+    configurations = new_configurations(find_configurations(model), states)
     if optimizer is not None:
         require_rebindable(optimizer)
         for prefix, exchange in resized:
             for name in exchange.values:
                 tensor = find_tensor(exchange.layer, name)
                 require_held(optimizer, tensor, f"{prefix}{name}")
-    exchange_parameters(model, exchanges, optimizer)
+    exchange_parameters(model, exchanges, optimizer, configurations)
     model.load_state_dict(state_dict)
+
+
+def _states_of(exchange: ParameterExchange) -> int:
+    """Return the number of states that a layer will have."""
+    first = find_adapter(exchange.layer).state_parameters(exchange.layer)[0]
+    return first.n_states(exchange.values[first.name])
 
 
 def _may_widen(model: nn.Module) -> set[str]:
@@ -140,7 +193,11 @@ def _resized_layers(
         prefix = f"{name}." if name else ""
         values, sizes, widened = {}, set(), False
         adapter = find_adapter(layer)
-        for p in adapter.state_parameters(layer):
+        parameters = adapter.state_parameters(layer)
+        unsaved = [p for p in parameters if f"{prefix}{p.name}" not in state_dict]
+        for p in parameters:
+            if p in unsaved:
+                continue
             old, saved = find_tensor(layer, p.name), state_dict[f"{prefix}{p.name}"]
             need = tuple(old.shape)
             if saved.ndim == old.ndim:
@@ -163,6 +220,18 @@ def _resized_layers(
             )
             raise CheckpointMismatchError(msg)
         if widened or sizes != {n_states(layer)}:
-            attributes = adapter.attributes(layer, sizes.pop())
+            n = sizes.pop()
+            values |= {p.name: _stretched(layer, p, n) for p in unsaved}
+            attributes = adapter.attributes(layer, n)
             resized.append((prefix, ParameterExchange(layer, values, attributes)))
     return resized
+
+
+def _stretched(layer: nn.Module, parameter: StateParameter, n: int) -> Tensor:
+    """Return a buffer that is not saved, of n states: all states have the same entry.
+
+    Such buffers are made from the configuration, which knows nothing of single states.
+    """
+    old = find_tensor(layer, parameter.name).detach()
+    first = torch.zeros(1, n, dtype=torch.long)
+    return parameter.select(old, first)

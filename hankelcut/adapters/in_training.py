@@ -11,11 +11,13 @@ from torch import nn
 from hankelcut._errors import CheckpointMismatchError
 from hankelcut.adapters.cuts.optimizer_state import OptimizerStateMode
 from hankelcut.adapters.cuts.plan import CutContext
-from hankelcut.adapters.cuts.settings import CutSettings
+from hankelcut.adapters.cuts.selective_measurement import require_no_calibration
+from hankelcut.adapters.cuts.settings import CutSettings, SelectiveCut
 from hankelcut.adapters.cuts.transaction import cut_model, require_ready
 from hankelcut.adapters.policies import ModelPolicy, Policy
 from hankelcut.adapters.reduction_event import ReductionEvent
 from hankelcut.adapters.registry import LayerFilter
+from hankelcut.adapters.selective.calibration import Calibration
 from hankelcut.lti import GramianMethod
 from hankelcut.reduction import StateMap, StateSelection
 
@@ -72,6 +74,12 @@ class InTrainingReducer:
         very parameters, optimizer state and buffers from before are put back.
     filter_fn : callable, optional
         Called with name and layer; False leaves the layer alone.
+    calibration : callable, optional
+        Takes nothing and returns what `calibrate` makes of the model as it is; called
+        before each attempt. Models with selective layers need it.
+    selective : {"select", "project"}
+        Selective layers keep some of their states (default), or a subspace of them,
+        which Mamba-2 layers can: `ProjectedMamba2` then takes the layer's place.
 
     Raises
     ------
@@ -84,6 +92,8 @@ class InTrainingReducer:
         If the model has no supported layer.
     OptimizerMismatchError
         If the optimizer does not hold a layer's parameters.
+    CalibrationError
+        If the model has a selective layer, and there is no `calibration`.
     """
 
     def __init__(
@@ -105,6 +115,8 @@ class InTrainingReducer:
         probe: Callable[[], float] | None = None,
         rollback_tolerance: float | None = None,
         filter_fn: LayerFilter | None = None,
+        calibration: Callable[[], Calibration] | None = None,
+        selective: SelectiveCut = "select",
     ) -> None:
         if every < 1 or start < 0 or (until is not None and until < start):
             msg = f"got every={every}, start={start}, until={until}; need every >= 1 "
@@ -123,16 +135,20 @@ class InTrainingReducer:
             optimizer_state,
             selection,
             seed,
+            selective,
         )
         self._model = model
         self._context = CutContext(policy, optimizer, settings)
         self._every, self._start = every, start
         self._until = math.inf if until is None else until
         self._probe, self._filter_fn = probe, filter_fn
+        self._calibration = calibration
         self._rollback_tolerance = rollback_tolerance
         self._count = 0
         self.events: list[ReductionEvent] = []
-        require_ready(model, self._context, filter_fn)
+        layers = require_ready(model, self._context, filter_fn)
+        if calibration is None:
+            require_no_calibration(layers)
 
     def step(self) -> ReductionEvent | None:
         """Count one optimizer step and cut if this is a scheduled one.
@@ -155,7 +171,10 @@ class InTrainingReducer:
             self._count = count
             return None
         before = None if self._probe is None else float(self._probe())
-        done = cut_model(self._model, self._context, self._filter_fn, count)
+        context = self._context
+        if self._calibration is not None:
+            context = dataclasses.replace(context, calibration=self._calibration())
+        done = cut_model(self._model, context, self._filter_fn, count)
         self._count = count
         event = dataclasses.replace(done.event, loss_before=before, loss_after=before)
         # On record before the probe, which is the caller's and may fail.

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
+from hankelcut.adapters.selective.signals import SelectiveSignals, StateVector
 from hankelcut.adapters.stored_matrix import StoredMatrix
 from hankelcut.lti import DiagonalStateSpace, StateSpace
 
@@ -18,6 +20,7 @@ __all__ = [
     "LinearAdapter",
     "Replacement",
     "Role",
+    "SelectiveAdapter",
     "StateParameter",
 ]
 
@@ -54,6 +57,12 @@ class StateParameter:
     may_widen : bool
         Whether a real parameter may become a complex one, where the reduced system has
         no real form.
+    before : int
+        How many of the entries that belong to no state lie in front of the blocks, as
+        dt in [dt, B, C].
+    group_axis : int, optional
+        Axis of the groups of channels that have states of their own, where these are
+        not blocks, one group after the other.
     """
 
     name: str
@@ -62,6 +71,8 @@ class StateParameter:
     blocks: int = 1
     beyond: int = 0
     may_widen: bool = False
+    before: int = 0
+    group_axis: int | None = None
 
     def n_states(self, tensor: Tensor) -> int:
         """Return the number of states of a value of the parameter."""
@@ -72,6 +83,37 @@ class StateParameter:
         new = list(old)
         new[self.axis] = self.blocks * n_states + self.beyond
         return tuple(new)
+
+    def select(self, tensor: Tensor, kept: Tensor) -> Tensor:
+        """Return a value of the parameter with some of its states.
+
+        Parameters
+        ----------
+        tensor : tensor
+            The value, or a moment of it.
+        kept : (G, r) tensor
+            Indices of the states that stay, for each group of channels.
+        """
+        if self.group_axis is None:
+            return self._selected(tensor, kept)
+        pieces = [
+            self._selected(piece, kept[k : k + 1])
+            for k, piece in enumerate(torch.split(tensor, 1, dim=self.group_axis))
+        ]
+        return torch.cat(pieces, dim=self.group_axis)
+
+    def _selected(self, tensor: Tensor, kept: Tensor) -> Tensor:
+        """Return the entries of some states, in every block, and those of none."""
+        kept = kept.to(tensor.device)
+        n, end = self.n_states(tensor), tensor.shape[self.axis]
+        blocks = [
+            self.before + block * n + kept[block % len(kept)]
+            for block in range(self.blocks)
+        ]
+        front = torch.arange(self.before, device=tensor.device)
+        tail = torch.arange(self.before + self.blocks * n, end, device=tensor.device)
+        index = torch.cat([front, *blocks, tail])
+        return tensor.index_select(self.axis, index).contiguous()
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,4 +283,42 @@ class LinearAdapter(Adapter, Protocol):
         system : DiagonalStateSpace
             Of the form of `LayerReading.form`, with any number of states.
         """
+        ...
+
+
+@runtime_checkable
+class SelectiveAdapter(Adapter, Protocol):
+    """How one kind of layer whose system depends on its inputs is run on data."""
+
+    @property
+    def configuration_fields(self) -> tuple[str, ...]:
+        """What configurations of models may call the number of states."""
+        ...
+
+    def require_valid(self, layer: nn.Module) -> None:
+        """Raise unless the parameters fit together and are finite."""
+        ...
+
+    def n_groups(self, layer: nn.Module) -> int:
+        """Return the number of groups of channels that have states of their own."""
+        ...
+
+    def signals(
+        self, layer: nn.Module, inputs: Tensor, mask: Tensor | None
+    ) -> SelectiveSignals:
+        """Compute what drives the recurrence of a layer.
+
+        Parameters
+        ----------
+        layer : torch.nn.Module
+            The layer.
+        inputs : (batch, length, m) tensor
+            What it is called with.
+        mask : (batch, length) tensor, optional
+            0 at the places of padding.
+        """
+        ...
+
+    def norms(self, layer: nn.Module) -> Mapping[StateVector, str]:
+        """Return the paths of norms over the states of B and C; empty without."""
         ...

@@ -6,7 +6,7 @@ from torch import nn
 from hankelcut._errors import UnsupportedLayerError
 from hankelcut.adapters.cuts.optimizer_state import OptimizerStateMode
 from hankelcut.adapters.cuts.plan import CutContext
-from hankelcut.adapters.cuts.settings import CutSettings
+from hankelcut.adapters.cuts.settings import CutSettings, SelectiveCut
 from hankelcut.adapters.cuts.surgery import (
     ParameterExchange,
     exchange_parameters,
@@ -18,6 +18,7 @@ from hankelcut.adapters.policies import ModelPolicy, Policy
 from hankelcut.adapters.protocol import LinearAdapter
 from hankelcut.adapters.reduction_event import ReductionEvent
 from hankelcut.adapters.registry import LayerFilter, find_adapter
+from hankelcut.adapters.selective.calibration import Calibration
 from hankelcut.adapters.tensors import find_tensor
 from hankelcut.lti import DiagonalStateSpace, GramianMethod, StateSpace
 from hankelcut.reduction import StateMap, StateSelection
@@ -127,6 +128,8 @@ def reduce_(
     optimizer_state: OptimizerStateMode = "transport",
     selection: StateSelection = "largest",
     seed: int = 0,
+    calibration: Calibration | None = None,
+    selective: SelectiveCut = "select",
 ) -> ReductionEvent:
     """Cut every supported layer of a model once, in place.
 
@@ -143,6 +146,10 @@ def reduce_(
         Called with name and layer; False leaves the layer alone.
     minimum_saving, multiple_of, map, gramians, optimizer_state, selection, seed
         As in `InTrainingReducer`.
+    calibration : Calibration, optional
+        What `calibrate` made of the model as it is; selective layers need it.
+    selective : {"select", "project"}
+        As in `InTrainingReducer`.
 
     Returns
     -------
@@ -158,14 +165,24 @@ def reduce_(
     InvalidSystemError, UnstableSystemError
         If a layer holds NaN, infinity or an unstable pole.
     PolicyError
-        If the policy would remove every state of a layer.
+        If the policy would remove every state of a layer, or layers that share a
+        configuration cannot have one number of states by it.
+    CalibrationError
+        If a selective layer was not calibrated as it is.
 
     Notes
     -----
     After an error the model and the optimizer are as they were.
     """
     settings = CutSettings(
-        minimum_saving, multiple_of, map, gramians, optimizer_state, selection, seed
+        minimum_saving,
+        multiple_of,
+        map,
+        gramians,
+        optimizer_state,
+        selection,
+        seed,
+        selective,
     )
-    context = CutContext(policy, optimizer, settings)
+    context = CutContext(policy, optimizer, settings, calibration)
     return cut_model(model, context, filter_fn, step=0).event

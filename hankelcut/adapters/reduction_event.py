@@ -17,14 +17,16 @@ class LayerCut:
         Qualified name of the layer.
     states_before, states_after : int
         Stored states; equal when the layer was left as it was.
-    error_bound : float
+    error_bound : float or None
         Certified bound on the H-infinity norm of the change of the layer, output norm
-        per input norm, the rounding of its stored parameters included; 0 if unchanged.
-    measured_error : float
-        Largest gain of the change found on a frequency grid, for the layer as stored.
+        per input norm, the rounding of its stored parameters included; 0 if unchanged,
+        None for selective layers, which have none.
+    measured_error : float or None
+        Largest gain of the change found on a frequency grid, for the layer as stored;
+        None for selective layers, whose response depends on the inputs.
     hankel_singular_values : tuple of float
         All values before the cut, descending; of a bank of channels, for each index the
-        largest value of a channel.
+        largest value of a channel. For selective layers the scores of the states.
     notes : tuple of str
         Why it was left alone, or what was noticed.
     """
@@ -32,8 +34,8 @@ class LayerCut:
     name: str
     states_before: int
     states_after: int
-    error_bound: float
-    measured_error: float
+    error_bound: float | None
+    measured_error: float | None
     hankel_singular_values: tuple[float, ...]
     notes: tuple[str, ...] = ()
 

@@ -10,6 +10,9 @@ from hankelcut.adapters.layers.dynonet import DynonetAdapter
 from hankelcut.adapters.layers.lru import LRUAdapter
 from hankelcut.adapters.layers.lru_complex import ComplexLRUAdapter
 from hankelcut.adapters.layers.lru_delayed import DelayedLRUAdapter
+from hankelcut.adapters.layers.mamba import MambaAdapter
+from hankelcut.adapters.layers.mamba2 import Mamba2Adapter
+from hankelcut.adapters.layers.projected_mamba2 import ProjectedMamba2Adapter
 from hankelcut.adapters.layers.refused import REFUSED, RefusedKind
 from hankelcut.adapters.layers.s4_diagonal import DiagonalS4Adapter
 from hankelcut.adapters.layers.s4_low_rank import LowRankS4Adapter
@@ -18,6 +21,7 @@ from hankelcut.adapters.layers.s5 import S5Adapter
 from hankelcut.adapters.layers.s5_lrnnx import S5LrnnxAdapter
 from hankelcut.adapters.layers.s5_lrnnx_ltv import S5LrnnxSteppedAdapter
 from hankelcut.adapters.layers.s5_pytorch import S5PytorchAdapter
+from hankelcut.adapters.layers.zamba import ZambaAdapter
 from hankelcut.adapters.protocol import Adapter
 from hankelcut.adapters.tensors import find_tensor
 
@@ -44,6 +48,10 @@ ADAPTERS: tuple[Adapter, ...] = (
     S5LrnnxAdapter(),
     S5LrnnxSteppedAdapter(),
     DynonetAdapter(),
+    MambaAdapter(),
+    ProjectedMamba2Adapter(),
+    Mamba2Adapter(),
+    ZambaAdapter(),
 )
 """All adapters; the first that matches a module serves it."""
 

@@ -1,6 +1,6 @@
 """A table of the state-space layers of a model, and what cuts would leave of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -9,6 +9,10 @@ from torch import nn
 
 from hankelcut._errors import HankelcutError, PolicyError
 from hankelcut._parallel import one_blas_thread
+from hankelcut.adapters.cuts.configurations import (
+    SharedConfiguration,
+    find_configurations,
+)
 from hankelcut.adapters.cuts.plan import CutContext, MeasuredLayer
 from hankelcut.adapters.cuts.settings import CutSettings
 from hankelcut.adapters.cuts.transaction import decided_targets, measure_layers
@@ -22,6 +26,7 @@ from hankelcut.adapters.registry import (
     find_refused,
     n_states,
 )
+from hankelcut.adapters.selective.calibration import Calibration
 from hankelcut.reduction import OrderTarget
 
 __all__ = ["DEFAULT_POLICIES", "Survey", "SurveyedLayer", "Verdict", "survey"]
@@ -133,6 +138,7 @@ def survey(
     *,
     settings: CutSettings = _SETTINGS,
     filter_fn: LayerFilter | None = None,
+    calibration: Calibration | None = None,
 ) -> Survey:
     """Find every state-space layer of a model, and say what cuts would leave of it.
 
@@ -146,6 +152,9 @@ def survey(
         How layers would be cut.
     filter_fn : callable, optional
         Called with name and layer; False leaves the layer out.
+    calibration : Calibration, optional
+        What `calibrate` made of the model: of selective layers nothing is predicted
+        without.
 
     Returns
     -------
@@ -169,25 +178,27 @@ def survey(
     layers = find_layers(model, filter_fn)
     measured: dict[str, MeasuredLayer] = {}
     reasons: dict[str, str] = {}
+    states: dict[str, int] = {}
+    configurations = find_configurations(model, settings)
     with torch.no_grad(), one_blas_thread():
         for name, layer in layers.items():
             try:
-                measured |= measure_layers({name: layer}, settings)
+                states[name] = n_states(layer)
+                measured |= measure_layers({name: layer}, settings, calibration)
             except HankelcutError as error:
                 reasons[name] = str(error)
         cuts: dict[str, list[LayerCut]] = {name: [] for name in measured}
         for policy in policies:
-            context = CutContext(policy, None, settings)
-            targets = decided_targets(measured, policy)
-            for name, one in measured.items():
-                cuts[name].append(_planned(name, one, context, targets[name]))
+            context = CutContext(policy, None, settings, calibration)
+            for name, cut in _predicted(measured, context, configurations).items():
+                cuts[name].append(cut)
     served = {
         name: SurveyedLayer(
             name,
             type(layer).__name__,
             find_adapter(layer).name,
             find_adapter(layer).exactness,
-            n_states(layer),
+            states.get(name),
             tuple(cuts.get(name, ())),
             reasons.get(name, ""),
         )
@@ -212,6 +223,22 @@ def survey(
     )
 
 
+def _predicted(
+    measured: Mapping[str, MeasuredLayer],
+    context: CutContext,
+    configurations: Sequence[SharedConfiguration],
+) -> dict[str, LayerCut]:
+    """Return what a policy would leave of the layers."""
+    try:
+        targets = decided_targets(measured, context, configurations)
+    except PolicyError as error:
+        return {name: _left(name, one, error) for name, one in measured.items()}
+    return {
+        name: _planned(name, one, context, targets[name])
+        for name, one in measured.items()
+    }
+
+
 def _planned(
     name: str, layer: MeasuredLayer, context: CutContext, target: OrderTarget | None
 ) -> LayerCut:
@@ -219,12 +246,18 @@ def _planned(
     try:
         return layer.plan(target, context).cut
     except PolicyError as error:
-        n = layer.n_states
-        return LayerCut(name, n, n, 0.0, 0.0, (), (str(error),))
+        return _left(name, layer, error)
+
+
+def _left(name: str, layer: MeasuredLayer, error: PolicyError) -> LayerCut:
+    """Return the record of a layer that stays as it is because of an error."""
+    n = layer.n_states
+    return LayerCut(name, n, n, 0.0, 0.0, (), (str(error),))
 
 
 def _cell(cut: LayerCut) -> str:
     """Return the number of states that are left, and the bound on the error."""
     if not cut.is_cut:
         return str(cut.states_after)
-    return f"{cut.states_after} ({cut.error_bound:.2g})"
+    bound = "no bound" if cut.error_bound is None else f"{cut.error_bound:.2g}"
+    return f"{cut.states_after} ({bound})"

@@ -128,8 +128,8 @@ class TrainingDisplay:
         for layer in filter(lambda layer: layer.is_cut, event.layers):
             self._say(
                 f"{name}, step {step}: {layer.name} {layer.states_before} → "
-                f"{layer.states_after} states, error {layer.measured_error:.3g} (bound "
-                f"{layer.error_bound:.3g}){undone}"
+                f"{layer.states_after} states, error {_number(layer.measured_error)} "
+                f"(bound {_number(layer.error_bound)}){undone}"
             )
 
     def _say(self, line: str) -> None:
@@ -172,3 +172,8 @@ def print_figures(figures: "Sequence[Figures]") -> None:
             for row in figures
         ],
     )
+
+
+def _number(value: float | None) -> str:
+    """Return a number that there may not be."""
+    return "unknown" if value is None else f"{value:.3g}"

@@ -100,6 +100,7 @@ def _pictures(runs: Sequence[LabelledRun], shown: LabelledRun) -> list[Picture]:
         )
         for event in _cuts(shown.result)
         for layer in event.layers
+        if layer.error_bound is not None and layer.measured_error is not None
         if layer.is_cut
     ]
     if errors:

@@ -50,6 +50,26 @@ def test_a_model_of_s5_layers_is_cut_saved_and_loaded_in_a_new_process(tmp_path)
     assert weights["both_ways.s5.seq.C"].shape[1] == 2 * sizes[1]
 
 
+@pytest.mark.slow
+def test_mamba_models_are_cut_saved_and_loaded_in_a_new_process(tmp_path):
+    package("transformers")
+    package("mambapy")
+    script = EXAMPLES / "cut_mamba_in_training.py"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script), "--quick", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("states")]
+    for trained, loaded, full in ((*lines[:2], 32), (*lines[2:], 64)):
+        assert loaded == trained
+        sizes = {int(size) for size in re.findall(r": (\d+)", loaded)}
+        assert len(sizes) == 1
+        assert max(sizes) < full
+
+
 @pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
 def test_examples_say_how_to_run_them(script):
     assert f"Run: python examples/{script.name}" in script.read_text(encoding="utf-8")

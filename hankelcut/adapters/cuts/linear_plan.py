@@ -50,8 +50,6 @@ __all__ = ["BalancedLayer", "measure_linear_layers"]
 
 # What says that the parameters of a layer cannot hold a reduced system.
 _NOT_STORABLE = (IllConditionedError, UnstableSystemError, UnsupportedLayerError)
-# The share of the states to save may come out this far above a whole number.
-_SHARE_ROUNDING = 1e-9
 
 
 def measure_linear_layers(
@@ -206,9 +204,7 @@ class BalancedLayer(MeasuredLayer):
         if target is None or not any(values):
             note = () if target is None else ("no response at all",)
             return Plan(noted(unchanged, *note))
-        # The share times the states may come out a rounding above a whole number.
-        share = context.settings.minimum_saving * before - _SHARE_ROUNDING
-        most = before - max(1, math.ceil(share))
+        most = context.settings.most_states(before)
         warnings: tuple[str, ...] = ()
         try:
             result = self._reduced(target, context.settings)

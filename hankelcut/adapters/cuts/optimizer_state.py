@@ -5,7 +5,8 @@ r"""Optimizer state through a change of state coordinates.
 them first moments, move by the transposed maps, exactly when nothing is discarded.
 Second moments move by the entrywise squares of the same maps, which is right for
 independent entries. Poles have no linear map: their first moments restart at 0 and
-their second moments at the largest old one; step counts stay.
+their second moments at the largest old one; step counts stay. A cut that selects
+states keeps their coordinates, and the moments of those that stay, poles included.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,15 @@ from hankelcut.adapters.protocol import LayerReading, Replacement, StateParamete
 from hankelcut.adapters.stored_matrix import StoredMatrix
 from hankelcut.adapters.tensors import find_tensor
 
-__all__ = ["Coordinates", "OptimizerStateMode", "moved_state", "require_known_state"]
+__all__ = [
+    "Coordinates",
+    "OptimizerStateMode",
+    "moved_state",
+    "projected_state",
+    "require_known_state",
+    "scaled_state",
+    "selected_state",
+]
 
 OptimizerStateMode: TypeAlias = Literal["transport", "reset", "slice"]
 """What becomes of moments: moved with the states, dropped, or cut off (ablation)."""
@@ -140,6 +149,118 @@ def moved_state(
         for name, value in moved.items():
             new[name][key] = value
     return new
+
+
+def selected_state(
+    optimizer: torch.optim.Optimizer,
+    layer: nn.Module,
+    parameters: tuple[StateParameter, ...],
+    kept: Tensor,
+    mode: OptimizerStateMode,
+) -> dict[str, dict[str, Any]]:
+    """Compute the optimizer state of a layer that keeps some of its states.
+
+    States that stay keep their coordinates, so that their moments are theirs still.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Holds the state of the old parameters; it stays as it is.
+    layer : torch.nn.Module
+        The layer before the cut.
+    parameters : tuple of StateParameter
+        Its parameters with a state axis.
+    kept : (G, r) tensor
+        Indices of the states that stay, for each group of channels.
+    mode : {"transport", "reset", "slice"}
+        What becomes of the moments.
+
+    Returns
+    -------
+    dict of str to dict
+        New state by parameter path; empty for parameters without any.
+    """
+    if mode == "reset":
+        return {p.name: {} for p in parameters}
+    if mode == "slice":
+        kept = torch.arange(kept.shape[1]).expand(kept.shape)
+    return {
+        p.name: {
+            key: _selected(value, p, kept)
+            for key, value in optimizer.state.get(
+                find_tensor(layer, p.name), {}
+            ).items()
+        }
+        for p in parameters
+    }
+
+
+def projected_state(
+    optimizer: torch.optim.Optimizer,
+    layer: nn.Module,
+    maps: Mapping[str, Tensor],
+    mode: OptimizerStateMode,
+) -> dict[str, dict[str, Any]]:
+    """Compute the optimizer state of parameters that are multiplied from the right.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Holds the state of the old parameters; it stays as it is.
+    layer : torch.nn.Module
+        The layer before the cut.
+    maps : mapping of str to (..., n, r) tensor
+        For each parameter X, (..., m, n), what takes its gradient to that of the new
+        one, (..., m, r): with X_r = X W and W^T T = I it is T.
+    mode : {"transport", "reset", "slice"}
+        What becomes of the moments.
+
+    Returns
+    -------
+    dict of str to dict
+        New state by parameter path; empty for parameters without any.
+    """
+    moved: dict[str, dict[str, Any]] = {}
+    for name, T in maps.items():
+        old = optimizer.state.get(find_tensor(layer, name), {})
+        moved[name] = {} if mode == "reset" else {k: v for k, v in old.items()}
+        for key, value in moved[name].items():
+            if not isinstance(value, Tensor):
+                continue
+            if not value.ndim:
+                moved[name][key] = value.clone()
+            elif mode == "slice":
+                moved[name][key] = value[..., : T.shape[-1]].contiguous()
+            else:
+                by = T.square() if key in _SECOND_MOMENTS else T
+                moved[name][key] = (value.double() @ by).to(value).contiguous()
+    return moved
+
+
+def scaled_state(state: Mapping[str, Any], scale: float) -> dict[str, Any]:
+    """Return the optimizer state of x / scale, from that of x: gradients grow.
+
+    Parameters
+    ----------
+    state : mapping of str to object
+        The optimizer's state of one parameter.
+    scale : float
+        The scale.
+    """
+    powers = dict.fromkeys(_FIRST_MOMENTS, 1) | dict.fromkeys(_SECOND_MOMENTS, 2)
+    return {
+        key: value * scale ** powers[key]
+        if key in powers and isinstance(value, Tensor)
+        else value
+        for key, value in state.items()
+    }
+
+
+def _selected(value: Any, parameter: StateParameter, kept: Tensor) -> Any:
+    """Return an entry of an optimizer's state, moments for the states that stay."""
+    if not isinstance(value, Tensor):
+        return value
+    return parameter.select(value, kept) if value.ndim else value.clone()
 
 
 def _sliced(

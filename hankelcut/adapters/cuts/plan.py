@@ -9,6 +9,7 @@ from hankelcut.adapters.cuts.settings import CutSettings
 from hankelcut.adapters.cuts.surgery import ParameterExchange
 from hankelcut.adapters.policies import LayerSpectrum, ModelPolicy, Policy
 from hankelcut.adapters.reduction_event import LayerCut
+from hankelcut.adapters.selective.calibration import Calibration
 from hankelcut.reduction import OrderTarget
 
 __all__ = ["CutContext", "MeasuredLayer", "Plan", "noted"]
@@ -26,11 +27,14 @@ class CutContext:
         Its state follows.
     settings : CutSettings
         How layers are cut.
+    calibration : Calibration, optional
+        What selective layers are measured by.
     """
 
     policy: Policy | ModelPolicy
     optimizer: torch.optim.Optimizer | None
     settings: CutSettings
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +47,13 @@ class Plan:
         For the event.
     exchange : ParameterExchange, optional
         The replacement, checked.
+    caveats : tuple of str
+        What the cut does besides, to be warned of when it is made.
     """
 
     cut: LayerCut
     exchange: ParameterExchange | None = None
+    caveats: tuple[str, ...] = ()
 
 
 class MeasuredLayer(ABC):

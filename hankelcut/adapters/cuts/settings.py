@@ -1,13 +1,21 @@
 """How layers are cut, whatever the policy."""
 
+import math
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, TypeAlias, get_args
 
 from hankelcut.adapters.cuts.optimizer_state import OptimizerStateMode
 from hankelcut.lti import GramianMethod
 from hankelcut.reduction import StateMap, StateSelection
 
-__all__ = ["CutSettings"]
+__all__ = ["CutSettings", "SelectiveCut"]
+
+SelectiveCut: TypeAlias = Literal["select", "project"]
+"""Whether selective layers keep some of their states, or a subspace of them."""
+
+# The share of the states that a cut must save may come out this far above a whole
+# number.
+_SHARE_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,9 @@ class CutSettings:
         decides their number from the Hankel singular values all the same.
     seed : int
         Decides random ones.
+    selective : {"select", "project"}
+        Selective layers keep some of their states, or, where all states of a channel
+        decay alike, a subspace of them; two small matrices more then hold it.
 
     Raises
     ------
@@ -45,6 +56,7 @@ class CutSettings:
     optimizer_state: OptimizerStateMode = "transport"
     selection: StateSelection = "largest"
     seed: int = 0
+    selective: SelectiveCut = "select"
 
     def __post_init__(self) -> None:
         if not 0 <= self.minimum_saving < 1:
@@ -58,7 +70,19 @@ class CutSettings:
             ("gramians", GramianMethod),
             ("optimizer_state", OptimizerStateMode),
             ("selection", StateSelection),
+            ("selective", SelectiveCut),
         ):
             if getattr(self, name) not in get_args(choices):
                 msg = f"got {name}={getattr(self, name)!r}, need one of "
                 raise ValueError(msg + ", ".join(get_args(choices)))
+
+    def most_states(self, before: int) -> int:
+        """Most states that a cut may keep to save enough.
+
+        Parameters
+        ----------
+        before : int
+            Number of states before it.
+        """
+        share = self.minimum_saving * before - _SHARE_ROUNDING
+        return before - max(1, math.ceil(share))

@@ -1,6 +1,6 @@
 """Exchange of parameters in a live model and its optimizer: all of them, or none."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,12 +37,19 @@ class ParameterExchange:
         Plain attributes and submodules by path; `REMOVED` for those that must go.
     optimizer_state : mapping of str to dict
         New optimizer state by path; empty without an optimizer.
+    successor : torch.nn.Module, optional
+        Takes the layer's place; it may share what the layer holds.
+    joined : mapping of str to str
+        Paths of parameters that only the successor has, each with that of a parameter
+        of the layer whose group of the optimizer it joins.
     """
 
     layer: nn.Module
     values: Mapping[str, Tensor]
     attributes: Mapping[str, Any]
     optimizer_state: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    successor: nn.Module | None = None
+    joined: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +139,7 @@ def exchange_parameters(
     model: nn.Module,
     exchanges: list[ParameterExchange],
     optimizer: torch.optim.Optimizer | None,
+    configurations: Sequence[tuple[object, object]] = (),
 ) -> Exchanged:
     """Put new parameters into a model and its optimizer.
 
@@ -147,6 +155,8 @@ def exchange_parameters(
         What changes, checked before by the functions above.
     optimizer : torch.optim.Optimizer, optional
         Its groups and state follow.
+    configurations : sequence of (object, object)
+        Old and new: each module that holds an old one as an attribute gets the new one.
 
     Returns
     -------
@@ -160,18 +170,27 @@ def exchange_parameters(
             old = find_tensor(exchange.layer, name)
             new_of_old[old] = _like(old, value)
             states[new_of_old[old]] = exchange.optimizer_state.get(name, {})
+    successors = {x.layer: x.successor for x in exchanges if x.successor is not None}
     steps: list[Callable[[], object]] = []
-    for module in model.modules():
+    for module in list(model.modules()):
         for slots in (module._parameters, module._buffers):
             for name, tensor in list(slots.items()):
                 if tensor in new_of_old:
                     steps.append(_put_back(slots, name))
                     slots[name] = new_of_old[tensor]  # type: ignore[assignment]
+        for name, child in list(module._modules.items()):
+            if child in successors:
+                steps.append(_put_back(module._modules, name))
+                module._modules[name] = successors[child]
+        for before, after in configurations:
+            for name in [key for key, held in vars(module).items() if held is before]:
+                steps += _set_attribute(module, name, after)
     for exchange in exchanges:
         for path, value in exchange.attributes.items():
             steps += _set_attribute(*owner_of(exchange.layer, path), value)
     if optimizer is not None:
         steps += _exchange_in_optimizer(optimizer, new_of_old, states)
+        steps += _join(optimizer, exchanges)
     return Exchanged(tuple(steps))
 
 
@@ -190,6 +209,23 @@ def _exchange_in_optimizer(
         optimizer.state.pop(old, None)
         if states[new]:
             optimizer.state[new] = states[new]
+    return steps
+
+
+def _join(
+    optimizer: torch.optim.Optimizer, exchanges: list[ParameterExchange]
+) -> list[Callable[[], object]]:
+    """Add the parameters of successors to groups; return what takes them out."""
+    steps: list[Callable[[], object]] = []
+    for exchange in exchanges:
+        for name, beside in exchange.joined.items():
+            assert exchange.successor is not None  # noqa: S101 - narrows the type
+            new = find_tensor(exchange.successor, name)
+            old = find_tensor(exchange.layer, beside)
+            for group in optimizer.param_groups:
+                if any(old is p for p in group["params"]):
+                    steps.append(_put_back(group, "params"))
+                    group["params"] = [*group["params"], new]
     return steps
 
 

@@ -1,17 +1,27 @@
 """One cut of all layers of a model: measure, decide, build, check; then exchange."""
 
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from hankelcut._errors import UnsupportedLayerError
+from hankelcut._errors import NumericalWarning, UnsupportedLayerError
 from hankelcut._parallel import one_blas_thread
+from hankelcut.adapters.cuts.configurations import (
+    SharedConfiguration,
+    common_orders,
+    find_configurations,
+    new_configurations,
+    require_whole,
+)
 from hankelcut.adapters.cuts.linear_plan import measure_linear_layers
 from hankelcut.adapters.cuts.optimizer_state import require_known_state
 from hankelcut.adapters.cuts.plan import CutContext, MeasuredLayer
+from hankelcut.adapters.cuts.selective_measurement import measure_selective_layers
+from hankelcut.adapters.cuts.selective_plan import SelectiveLayer
 from hankelcut.adapters.cuts.settings import CutSettings
 from hankelcut.adapters.cuts.surgery import (
     Exchanged,
@@ -20,8 +30,8 @@ from hankelcut.adapters.cuts.surgery import (
     require_rebindable,
     require_separate_states,
 )
-from hankelcut.adapters.policies import ModelPolicy, Policy
-from hankelcut.adapters.protocol import LinearAdapter
+from hankelcut.adapters.policies import ModelPolicy
+from hankelcut.adapters.protocol import LinearAdapter, SelectiveAdapter
 from hankelcut.adapters.reduction_event import ReductionEvent
 from hankelcut.adapters.registry import (
     LayerFilter,
@@ -29,6 +39,7 @@ from hankelcut.adapters.registry import (
     find_layers,
     find_refused,
 )
+from hankelcut.adapters.selective.calibration import Calibration
 from hankelcut.adapters.tensors import find_tensor
 from hankelcut.reduction import OrderTarget
 
@@ -119,22 +130,35 @@ def cut_model(
     ------
     HankelcutError
         Of the kind that says why; the model and the optimizer are then unchanged.
+
+    Warns
+    -----
+    NumericalWarning
+        If a layer normalises over its states.
     """
     begun = time.perf_counter()
     layers = require_ready(model, context, filter_fn)
+    configurations = find_configurations(model, context.settings)
+    require_whole(configurations, layers)
     with torch.no_grad(), one_blas_thread():
-        measured = measure_layers(layers, context.settings)
-        targets = decided_targets(measured, context.policy)
+        measured = measure_layers(layers, context.settings, context.calibration)
+        targets = decided_targets(measured, context, configurations)
         plans = [one.plan(targets[name], context) for name, one in measured.items()]
+        for caveat in [caveat for plan in plans for caveat in plan.caveats]:
+            warnings.warn(caveat, NumericalWarning, stacklevel=3)
         exchanges = [plan.exchange for plan in plans if plan.exchange is not None]
-        exchanged = exchange_parameters(model, exchanges, context.optimizer)
+        states = {plan.cut.name: plan.cut.states_after for plan in plans}
+        changed = new_configurations(configurations, states)
+        exchanged = exchange_parameters(model, exchanges, context.optimizer, changed)
     seconds = time.perf_counter() - begun
     event = ReductionEvent(step, tuple(plan.cut for plan in plans), seconds)
     return DoneCut(event, exchanged)
 
 
 def measure_layers(
-    layers: Mapping[str, nn.Module], settings: CutSettings
+    layers: Mapping[str, nn.Module],
+    settings: CutSettings,
+    calibration: Calibration | None = None,
 ) -> dict[str, MeasuredLayer]:
     """Measure the states of layers, those of equal shape in one batch.
 
@@ -144,22 +168,35 @@ def measure_layers(
         Supported layers by name.
     settings : CutSettings
         What is measured, and how.
+    calibration : Calibration, optional
+        What selective layers are measured by.
 
     Raises
     ------
     InvalidSystemError, UnsupportedLayerError, UnstableSystemError
         If a layer cannot be read or is not stable; names it.
+    CalibrationError
+        If a selective layer was not calibrated as it is.
     """
     linear: dict[str, tuple[nn.Module, LinearAdapter]] = {}
+    selective: dict[str, tuple[nn.Module, SelectiveAdapter]] = {}
     for name, layer in layers.items():
         adapter = find_adapter(layer)
         if isinstance(adapter, LinearAdapter):
             linear[name] = (layer, adapter)
-    return dict(measure_linear_layers(linear, settings))
+        elif isinstance(adapter, SelectiveAdapter):
+            selective[name] = (layer, adapter)
+    measured: dict[str, MeasuredLayer] = {
+        **measure_linear_layers(linear, settings),
+        **measure_selective_layers(selective, calibration, settings),
+    }
+    return {name: measured[name] for name in layers}
 
 
 def decided_targets(
-    measured: Mapping[str, MeasuredLayer], policy: Policy | ModelPolicy
+    measured: Mapping[str, MeasuredLayer],
+    context: CutContext,
+    configurations: Sequence[SharedConfiguration],
 ) -> dict[str, OrderTarget | None]:
     """Let a policy decide, layer by layer or over all of them.
 
@@ -167,10 +204,34 @@ def decided_targets(
     ----------
     measured : mapping of str to MeasuredLayer
         Layers by name.
-    policy : Policy or ModelPolicy
+    context : CutContext
         What decides.
+    configurations : sequence of SharedConfiguration
+        Those of the model, each of which asks for one number of states.
+
+    Raises
+    ------
+    PolicyError
+        If the policy decides on all layers together, differently for some that share a
+        configuration, or would remove every state of one.
     """
+    policy = context.policy
+    targets: dict[str, OrderTarget | None]
     if isinstance(policy, ModelPolicy):
         spectra = {name: one.spectrum for name, one in measured.items()}
-        return dict(policy.targets(spectra))
-    return {name: policy.target(one.n_states) for name, one in measured.items()}
+        targets = dict(policy.targets(spectra))
+    else:
+        targets = {name: policy.target(one.n_states) for name, one in measured.items()}
+    orders = {
+        name: one.order(targets[name], context)
+        for name, one in measured.items()
+        if isinstance(one, SelectiveLayer)
+    }
+    common = common_orders(
+        configurations,
+        orders,
+        for_all=isinstance(policy, ModelPolicy),
+        policy=policy,
+    )
+    changed = {n: OrderTarget(order=k) for n, k in common.items() if k != orders[n]}
+    return targets | changed

@@ -53,6 +53,8 @@ def check_cut_bound(subject: LayerSubject) -> None:
     full, layer = subject.build(), subject.build()
     system = subject.read(full).system
     cut = cut_once(subject, prop, layer)
+    bound = math.inf if cut.error_bound is None else cut.error_bound
+    subject.require(prop, bound < math.inf, "the event has no error bound, need one")
     m = subject.n_inputs(full)
     responses = [subject.impulse_response(x, m, _LENGTH) for x in (full, layer)]
     worst = _worst_input(responses[1] - responses[0])
@@ -67,9 +69,9 @@ def check_cut_bound(subject: LayerSubject) -> None:
         fact = (
             f"{what} change the outputs by {gain:.6g} of their norm, the bound of the "
             f"cut from {cut.states_before} to {cut.states_after} states is "
-            f"{cut.error_bound:.6g}, allowed rounding {slack:.3g}"
+            f"{bound:.6g}, allowed rounding {slack:.3g}"
         )
-        subject.require(prop, gain <= cut.error_bound + slack, fact)
+        subject.require(prop, gain <= bound + slack, fact)
 
 
 def check_stored_cut(subject: LayerSubject) -> None:

@@ -1,0 +1,1 @@
+"""Layers whose systems depend on their inputs: what they compute, measured on data."""
