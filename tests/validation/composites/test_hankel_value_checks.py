@@ -112,7 +112,7 @@ DEFECTS = [
     ("padding", full_rank_only, "squares after"),
     ("direct_sum", distinct, "side by side"),
     ("monotonicity", per_channel, "a square grows"),
-    ("monotonicity", of_fresh_samples, "without the first sample a square grows"),
+    ("monotonicity", of_fresh_samples, r"without the first \w+ a square grows"),
     ("perturbation", lambda s: hankel_singular_values(s) ** 2, "a value moves"),
     ("perturbation", all_equal, "value"),
     ("bilinear", other_stein, "after the map"),
