@@ -16,6 +16,7 @@ __all__ = [
     "compare_runs",
     "cut_effects",
     "label_of",
+    "reference_of",
 ]
 
 # Steps over which the loss behind a cut is averaged, if the next one is no nearer.
@@ -83,8 +84,8 @@ class Figures:
     cut_share : float
         Largest share of the training time that the cuts of a run took.
     difference : Estimate or None
-        Test accuracy less that of the reference with the same seed; None for the
-        reference itself.
+        Test accuracy less that of the cut in training with the same seed and tau; None
+        for that itself.
     speedup : float or None
         Mean total time of the full-size runs over this one's; None without those.
     """
@@ -132,17 +133,28 @@ class Figures:
         return {"label": self.label, **asdict(self)}
 
 
-def compare_runs(
-    records: Mapping[RunId, RunRecord], reference: str | None
-) -> list[Figures]:
+def reference_of(run: RunId, tau: float) -> RunId:
+    """Return what a run is compared with: the cut of its tau, with its seed.
+
+    Parameters
+    ----------
+    run : RunId
+        The run.
+    tau : float
+        That of the reference where the run has none.
+    """
+    return RunId("cut", tau if run.tau is None else run.tau, run.seed)
+
+
+def compare_runs(records: Mapping[RunId, RunRecord], tau: float) -> list[Figures]:
     """Put the runs of each kind together.
 
     Parameters
     ----------
     records : mapping of RunId to RunRecord
         Finished runs.
-    reference : str or None
-        Kind that accuracies are compared with, by seed.
+    tau : float
+        Of the cuts that methods without a tau are compared with.
 
     Returns
     -------
@@ -153,32 +165,26 @@ def compare_runs(
     for run in records:
         kinds.setdefault(run.kind, []).append(run)
     full = [records[run].train_seconds for run in records if run.method == "full"]
-    compared = kinds.get(reference or "", [])
-    own = {run.seed: records[run].test_accuracy for run in compared}
+    full_seconds = statistics.fmean(full) if full else None
     return [
-        _figures(
-            sorted(runs),
-            records,
-            {} if kind == reference else own,
-            statistics.fmean(full) if full else None,
-        )
-        for kind, runs in kinds.items()
+        _figures(sorted(runs), records, tau, full_seconds) for runs in kinds.values()
     ]
 
 
 def _figures(
     runs: Sequence[RunId],
     records: Mapping[RunId, RunRecord],
-    reference: Mapping[int, float],
+    tau: float,
     full_seconds: float | None,
 ) -> Figures:
     own = [records[run] for run in runs]
     tests = [record.test_accuracy for record in own]
     totals = [_total_seconds(run, records) for run in runs]
+    references = {run: reference_of(run, tau) for run in runs}
     paired = [
-        record.test_accuracy - reference[run.seed]
-        for run, record in zip(runs, own, strict=True)
-        if run.seed in reference
+        records[run].test_accuracy - records[reference].test_accuracy
+        for run, reference in references.items()
+        if reference in records and reference != run
     ]
     total = Estimate.of(totals)
     return Figures(
@@ -228,8 +234,9 @@ class CutEffect:
     before, behind : Estimate
         Mean loss right before and right behind a cut, in nats; over all cuts.
     difference : Estimate or None
-        Loss behind the cuts of a seed less that of the reference's, means over the
-        cuts of a seed; None for the reference.
+        Loss behind the cuts of a seed less that of the cut in training with the same
+        seed and tau in the same steps, means over the cuts of a seed; None for that
+        itself.
     """
 
     kind: str
@@ -247,66 +254,74 @@ class CutEffect:
         return label_of(self.method, self.tau)
 
 
-def cut_effects(records: Mapping[RunId, RunRecord], reference: str) -> list[CutEffect]:
+def cut_effects(records: Mapping[RunId, RunRecord], tau: float) -> list[CutEffect]:
     """Compare the training loss right behind cuts.
 
     Parameters
     ----------
     records : mapping of RunId to RunRecord
         Finished runs.
-    reference : str
-        Kind that others are compared with, by seed.
+    tau : float
+        As in `compare_runs`.
 
     Returns
     -------
     list of CutEffect
         One for each kind with cuts in training.
     """
-    losses = {
-        run: _losses_around_cuts(record)
+    windows = {
+        run: _windows_around_cuts(record)
         for run, record in records.items()
         if METHODS[run.method].cuts is not None
     }
-    own = {run.seed: pairs for run, pairs in losses.items() if run.kind == reference}
     effects = []
-    for kind in dict.fromkeys(run.kind for run in losses):
-        runs = sorted(run for run in losses if run.kind == kind and losses[run])
-        pairs = [pair for run in runs for pair in losses[run]]
-        if not pairs or runs[0].tau is None:
+    for kind in dict.fromkeys(run.kind for run in windows):
+        runs = sorted(run for run in windows if run.kind == kind and windows[run])
+        if not runs or runs[0].tau is None:
             continue
+        places = [(records[run], *window) for run in runs for window in windows[run]]
         differences = [
-            _mean_behind(losses[run]) - _mean_behind(own[run.seed])
+            _mean_behind(records[run], windows[run])
+            - _mean_behind(records[reference], windows[run])
             for run in runs
-            if kind != reference and own.get(run.seed)
+            if (reference := reference_of(run, tau)) in records and reference != run
         ]
         effects.append(
             CutEffect(
                 kind,
                 runs[0].method,
                 runs[0].tau,
-                len(pairs),
-                max(pair[2] for pair in pairs),
-                Estimate.of([pair[0] for pair in pairs]),
-                Estimate.of([pair[1] for pair in pairs]),
+                len(places),
+                max(width for _, _, width in places),
+                Estimate.of(
+                    [_loss(r, step - width, step) for r, step, width in places]
+                ),
+                Estimate.of(
+                    [_loss(r, step, step + width) for r, step, width in places]
+                ),
                 Estimate.of(differences) if differences else None,
             )
         )
     return effects
 
 
-def _losses_around_cuts(record: RunRecord) -> list[tuple[float, float, int]]:
-    """Mean losses before and behind each cut, and over how many steps."""
+def _windows_around_cuts(record: RunRecord) -> list[tuple[int, int]]:
+    """Step of each cut, and how many on both sides are nearer to it than to others."""
     steps = [event.step for event in record.events if event.is_cut]
-    ends = [*steps[1:], record.recipe.steps][: len(steps)]
-    around = []
-    for step, end in zip(steps, ends, strict=True):
-        width = min(_STEPS_BEHIND, end - step, step)
-        if width > 0:
-            before = record.losses[step - width : step]
-            behind = record.losses[step : step + width]
-            around.append((float(before.mean()), float(behind.mean()), width))
-    return around
+    borders = [0, *steps, record.recipe.steps]
+    widths = (
+        min(_STEPS_BEHIND, step - before, behind - step)
+        for before, step, behind in zip(borders, steps, borders[2:], strict=False)
+    )
+    return [pair for pair in zip(steps, widths, strict=True) if pair[1] > 0]
 
 
-def _mean_behind(pairs: Sequence[tuple[float, float, int]]) -> float:
-    return statistics.fmean(pair[1] for pair in pairs)
+def _loss(record: RunRecord, begin: int, end: int) -> float:
+    """Mean training loss of some steps."""
+    return float(record.losses[begin:end].mean())
+
+
+def _mean_behind(record: RunRecord, windows: Sequence[tuple[int, int]]) -> float:
+    return statistics.fmean(
+        _loss(record, step, step + width) for step, width in windows
+    )

@@ -108,16 +108,15 @@ def reproduce(
     failed = {failure.run for failure in failures}
     finished = [run for run in _as_asked(runs, protocol) if run not in failed]
     records = {run: place.record_of(run) for run in finished}
-    # What the others are compared with: cuts at the protocol's tau.
-    reference = RunId("cut", _tau(protocol), 0)
+    tau = _tau(protocol)
     results = Results(
         protocol,
         command,
         records,
-        compare_runs(records, reference.kind),
-        cut_effects(records, reference.kind),
+        compare_runs(records, tau),
+        cut_effects(records, tau),
         failures,
-        label_of(reference.method, reference.tau),
+        label_of("cut", tau),
         n_workers,
     )
     run_folder.write_json("results.json", _as_json(results))

@@ -5,6 +5,7 @@ compute capability 8.0 and 9.0. It has not run on one yet.
 """
 
 import functools
+from contextlib import nullcontext
 import importlib.util
 import inspect
 from typing import Any
@@ -74,24 +75,28 @@ def triton_recur(
     multipliers = exponents.exp().expand(*batch, n).contiguous()
     n_columns = multipliers.numel()
     source, target = _rows(inputs), _rows(states)
-    initial = multipliers if initial_state is None else initial_state.contiguous()
+    initial = multipliers
+    if initial_state is not None:
+        initial = initial_state.resolve_conj().contiguous()
     sign = -1 if reverse else 1
-    _kernel()[(-(-n_columns // _COLUMNS),)](
-        torch.view_as_real(source[-1 if reverse else 0]),
-        torch.view_as_real(multipliers),
-        torch.view_as_real(initial),
-        torch.view_as_real(target[-1 if reverse else 0]),
-        length,
-        n_columns,
-        n,
-        2 * sign * source.stride(0),
-        2 * source.stride(1),
-        2 * sign * target.stride(0),
-        2 * target.stride(1),
-        HAS_INITIAL=initial_state is not None,
-        EXCLUSIVE=exclusive,
-        COLUMNS=_COLUMNS,
-    )
+    # Triton launches on the current device, wherever the tensors are.
+    with torch.cuda.device(inputs.device) if inputs.is_cuda else nullcontext():
+        _kernel()[(-(-n_columns // _COLUMNS),)](
+            torch.view_as_real(source[-1 if reverse else 0]),
+            torch.view_as_real(multipliers),
+            torch.view_as_real(initial),
+            torch.view_as_real(target[-1 if reverse else 0]),
+            length,
+            n_columns,
+            n,
+            2 * sign * source.stride(0),
+            2 * source.stride(1),
+            2 * sign * target.stride(0),
+            2 * target.stride(1),
+            HAS_INITIAL=initial_state is not None,
+            EXCLUSIVE=exclusive,
+            COLUMNS=_COLUMNS,
+        )
     if target.data_ptr() != states.data_ptr():
         states.copy_(target.view(states.shape))
 

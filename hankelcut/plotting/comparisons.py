@@ -133,8 +133,9 @@ def plot_accuracies(rows: Sequence[AccuracyRow]) -> Figure:
     Returns
     -------
     Figure
-        One panel: a dot for each seed and a bar at the mean. What lies far below the
-        best has an arrow and its number at the edge.
+        One panel: a dot for each seed and a bar at the mean. Where these lie far below
+        the best there is an arrow at the edge, with the mean, or the lowest seed if the
+        mean is in sight.
 
     Raises
     ------
@@ -159,7 +160,10 @@ def plot_accuracies(rows: Sequence[AccuracyRow]) -> Figure:
         if mean < low:
             _mark_outside(panel, k, low + 0.02 * span, mean)
             continue
-        panel.plot(row.accuracies, [k] * len(row.accuracies), "o", color=COLOURS[0])
+        inside = [value for value in row.accuracies if value >= low]
+        panel.plot(inside, [k] * len(inside), "o", color=COLOURS[0])
+        if len(inside) < len(row.accuracies):
+            _mark_outside(panel, k, low + 0.02 * span, min(row.accuracies))
         panel.plot([mean], [k], "|", color=INK, markersize=13, markeredgewidth=2)
     panel.set_xlim(low, high)
     panel.set_yticks(range(len(rows)), [row.label for row in rows])
@@ -169,11 +173,11 @@ def plot_accuracies(rows: Sequence[AccuracyRow]) -> Figure:
     return figure
 
 
-def _mark_outside(panel: Axes, row: int, edge: float, mean: float) -> None:
+def _mark_outside(panel: Axes, row: int, edge: float, value: float) -> None:
     """Tell at the edge of the panel of a value that lies outside."""
     panel.plot([edge], [row], "<", color=COLOURS[1])
     panel.annotate(
-        f"{100 * mean:.1f} %",
+        f"{100 * value:.1f} %",
         (edge, row),
         xytext=(8, 0),
         textcoords="offset points",

@@ -46,7 +46,7 @@ def records() -> dict[RunId, RunRecord]:
 
 
 def test_figures_are_means_and_deviations_over_all_seeds(records) -> None:
-    full, cut, distilled = compare_runs(records, "cut-tau-0.1")
+    full, cut, distilled = compare_runs(records, 0.1)
     assert [item.kind for item in (full, cut, distilled)] == [
         "full",
         "cut-tau-0.1",
@@ -65,15 +65,14 @@ def test_figures_are_means_and_deviations_over_all_seeds(records) -> None:
 
 
 def test_teachers_count_in_the_total_time(records) -> None:
-    distilled = compare_runs(records, None)[2]
+    distilled = compare_runs(records, 0.2)[2]
     assert distilled.seconds.mean == 10
     assert distilled.total_seconds.mean == pytest.approx((45 + 35) / 2)
     assert distilled.speedup == pytest.approx(30 / 40)
-    assert distilled.difference is None
 
 
 def test_differences_are_paired_by_seed(records) -> None:
-    full, cut, distilled = compare_runs(records, "cut-tau-0.1")
+    full, cut, distilled = compare_runs(records, 0.1)
     assert cut.difference is None
     assert full.difference is not None
     assert full.difference.mean == pytest.approx((0.05 + 0.01) / 2)
@@ -81,12 +80,23 @@ def test_differences_are_paired_by_seed(records) -> None:
     assert distilled.difference is not None
     assert distilled.difference.mean == pytest.approx((-0.04 - 0.02) / 2)
     del records[RunId("cut", 0.1, 1)]
-    assert compare_runs(records, "cut-tau-0.1")[0].difference is None
+    assert compare_runs(records, 0.1)[0].difference is None
+
+
+def test_differences_are_to_the_cut_of_the_same_tau(records) -> None:
+    records[RunId("cut", 0.3, 0)] = a_record(0.7, 9.0)
+    records[RunId("direct", 0.3, 0)] = a_record(0.6, 9.0)
+    full, *_, other, direct = compare_runs(records, 0.1)
+    assert other.difference is None
+    assert direct.difference is not None
+    assert direct.difference.mean == pytest.approx(-0.1)
+    assert full.difference is not None
+    assert full.difference.mean == pytest.approx((0.05 + 0.01) / 2)
 
 
 def test_one_seed_has_no_deviation(records) -> None:
     one = {run: record for run, record in records.items() if run.seed == 0}
-    figures = compare_runs(one, "cut-tau-0.1")[0]
+    figures = compare_runs(one, 0.1)[0]
     assert figures.test.deviation == 0
     assert figures.standard_error is None
 
@@ -96,20 +106,24 @@ def test_losses_behind_cuts_are_those_of_the_steps_behind_them() -> None:
     records = {
         RunId("cut", 0.1, 0): a_record(0.9, 9.0, cuts=(4, 10), losses=ramp),
         RunId("slice", 0.1, 0): a_record(0.9, 9.0, cuts=(4,), losses=2 * ramp),
+        RunId("once", 0.1, 0): a_record(0.9, 9.0, cuts=(10,), losses=2 * ramp),
         RunId("direct", 0.1, 0): a_record(0.9, 9.0),
         RunId("reset", 0.1, 0): a_record(0.9, 9.0),
     }
-    cut, sliced = cut_effects(records, "cut-tau-0.1")
-    # Step 4 is the loss 3: before are 0 to 3, behind are 4 to 7; of the second cut the
-    # steps up to the end.
+    cut, sliced, once = cut_effects(records, 0.1)
+    # Step 4 is the loss 3: before are 0 to 3, behind are 4 to 7; of the second cut no
+    # more steps than lie between both.
     assert cut.n_cuts == 2
-    assert cut.before == Estimate.of([1.5, 4.5])
-    assert cut.behind.mean == pytest.approx((5.5 + 14.5) / 2)
+    assert cut.before == Estimate.of([1.5, 6.5])
+    assert cut.behind.mean == pytest.approx((5.5 + 12.5) / 2)
     assert cut.difference is None
     assert sliced.before.mean == 3
     assert sliced.behind.mean == 11
     assert sliced.difference is not None
-    assert sliced.difference.mean == pytest.approx(11 - 10)
+    assert sliced.difference.mean == pytest.approx(11 - 5.5)
+    # In the same steps, which are ten here: one cut has no other before it.
+    assert once.difference is not None
+    assert once.difference.mean == pytest.approx(14.5)
 
 
 def test_undone_cuts_are_no_cuts() -> None:
@@ -119,4 +133,4 @@ def test_undone_cuts_are_no_cuts() -> None:
         for e in record.events
     ]
     object.__setattr__(record, "events", tuple(undone))
-    assert cut_effects({RunId("rollback", 0.1, 0): record}, "cut-tau-0.1") == []
+    assert cut_effects({RunId("rollback", 0.1, 0): record}, 0.1) == []
