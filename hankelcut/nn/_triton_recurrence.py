@@ -5,9 +5,9 @@ compute capability 8.0 and 9.0. It has not run on one yet.
 """
 
 import functools
-from contextlib import nullcontext
 import importlib.util
 import inspect
+from contextlib import nullcontext
 from typing import Any
 
 import torch
