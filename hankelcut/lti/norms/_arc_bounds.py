@@ -27,8 +27,9 @@ _WIDEST_RATIO = 1e3
 # their poles, in the host's memory, in chunks of so many, to stay in the cache.
 _ENTRIES_PER_SLICE = 2**21
 _ENTRIES_PER_CHUNK = 2**13
-# Roundings of a term of the response.
+# Roundings of a term of the response, and for each term of the sum of their products.
 ROUNDINGS = 8.0
+_ROUNDINGS_OF_SUM = 1.5
 
 
 def gains_at(circle: Circle, points: Array) -> Array:
@@ -114,7 +115,8 @@ def _bounds_of_slice(
         sharp = xp.take(sharp, xp.where(vague, place, xp.zeros_like(place)))
         bound = xp.where(vague, xp.minimum(sharp, bound), bound)
     bound = xp.where(converging, bound + remainders, terms)
-    rounding = ROUNDINGS * eps * terms
+    n_roundings = ROUNDINGS + _ROUNDINGS_OF_SUM * circle.B.shape[0]
+    rounding = n_roundings * eps * terms
     bound = xp.minimum(bound, terms) + rounding
     # What overflows bounds nothing.
     bound = xp.where(xp.isnan(bound), xp.full_like(bound, xp.inf), bound)
