@@ -222,6 +222,47 @@ def test_layers_that_cannot_be_projected_say_why():
         project(stack(), TargetOrder(3), selection="random")
 
 
+def test_what_would_change_the_outputs_is_not_ignored():
+    model = stack()
+    project(model, TargetOrder(3))
+    layer, expected = model[0], model[0](INPUTS)
+    assert torch.equal(layer(INPUTS, cache_params=None, use_cache=True), expected)
+    for name in ("cache_params", "seq_idx", "nonsense"):
+        with pytest.raises(hc.UnsupportedLayerError, match=f"got {name}, which it"):
+            layer(INPUTS, **{name: 3})
+
+
+def test_a_forward_of_its_own_is_not_lost():
+    model = stack()
+    inner = model[1].forward
+    model[1].forward = lambda hidden_states: inner(hidden_states)
+    layers = list(model)
+    with pytest.raises(hc.UnsupportedLayerError, match="whose forward was replaced"):
+        project(model, TargetOrder(1))
+    assert list(model) == layers
+
+
+def test_hooks_go_on_with_the_projected_layer():
+    model, seen = stack(), []
+    handles = [
+        model[0].register_forward_pre_hook(lambda *_: seen.append("before")),
+        model[0].register_forward_hook(
+            lambda *_, **__: seen.append("after"), with_kwargs=True
+        ),
+        model[0].register_full_backward_hook(lambda *_: seen.append("backward")),
+    ]
+    project(model, TargetOrder(3))
+    seen.clear()
+    assert isinstance(model[0], ProjectedMamba2)
+    inputs = INPUTS.clone().requires_grad_()
+    model(inputs).sum().backward()
+    assert seen == ["before", "after", "backward"]
+    for handle in handles:
+        handle.remove()
+    model(inputs).sum().backward()
+    assert len(seen) == 3
+
+
 def test_long_sequences_are_computed_in_chunks():
     torch.manual_seed(3)
     layer = Mamba2(4, 6).double()
