@@ -11,6 +11,7 @@ from hankelcut.adapters.cuts.configurations import (
     find_configurations,
     new_configurations,
 )
+from hankelcut.adapters.cuts.projected_plan import projecting_exchange
 from hankelcut.adapters.cuts.surgery import (
     Exchanged,
     ParameterExchange,
@@ -21,7 +22,7 @@ from hankelcut.adapters.cuts.surgery import (
 )
 from hankelcut.adapters.layers._mamba2_parts import n_groups
 from hankelcut.adapters.layers.mamba2 import Mamba2Adapter
-from hankelcut.adapters.layers.projected_mamba2 import PROJECTIONS, ProjectedMamba2
+from hankelcut.adapters.layers.projected_mamba2 import PROJECTIONS
 from hankelcut.adapters.protocol import StateParameter
 from hankelcut.adapters.registry import find_adapter, find_layers, n_states
 from hankelcut.adapters.tensors import find_tensor
@@ -55,7 +56,9 @@ def load_reduced(
         differs in more than a state axis, or layers of one configuration have different
         numbers of states; the model is then unchanged.
     OptimizerMismatchError
-        If the optimizer does not hold a layer that has to be resized.
+        If the optimizer does not hold a layer that has to be resized or projected.
+    UnsupportedLayerError
+        If a layer to be projected has a `forward` that is not that of its class.
     """
     if optimizer is not None:
         require_rebindable(optimizer)
@@ -84,11 +87,7 @@ def _add_projections(
         if is_new and name and all(isinstance(one, Tensor) for one in saved):
             empty = [torch.zeros_like(one) for one in saved if one is not None]
             _require_projections(prefix, layer, empty)
-            successor = ProjectedMamba2(layer, *empty)
-            joined = dict.fromkeys(PROJECTIONS, "in_proj.weight")
-            exchanges.append(
-                ParameterExchange(layer, {}, {}, successor=successor, joined=joined)
-            )
+            exchanges.append(projecting_exchange(layer, *empty))
     return exchange_parameters(model, exchanges, optimizer)
 
 

@@ -157,6 +157,26 @@ def test_the_optimizer_trains_the_projections_and_their_moments_move():
     train(model, optimizer)
 
 
+def test_projections_of_frozen_layers_are_frozen():
+    model = stack()
+    model[0].in_proj.weight.requires_grad_(False)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(trained)
+    project(model, TargetOrder(5), optimizer=optimizer)
+    project(model, TargetOrder(3), optimizer=optimizer)
+    train(model, optimizer)
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    assert held == {id(p) for p in model.parameters() if p.requires_grad}
+    assert model[0].B_projection.grad is None
+    fresh = stack()
+    optimizer = torch.optim.Adam(fresh[0].parameters())
+    layers = list(fresh)
+    with pytest.raises(hc.OptimizerMismatchError, match=r"in_proj.weight of a Mamba2"):
+        load_reduced(fresh, model.state_dict(), optimizer=optimizer)
+    assert list(fresh) == layers
+    assert optimizer.param_groups[0]["params"] == list(fresh[0].parameters())
+
+
 def test_a_projection_is_rolled_back():
     model = stack()
     optimizer = torch.optim.Adam(model.parameters())

@@ -20,10 +20,13 @@ from hankelcut.adapters.protocol import Exactness, StateParameter
 from hankelcut.adapters.selective.signals import SelectiveSignals
 from hankelcut.adapters.tensors import find_tensor, has_tensors
 
-__all__ = ["PROJECTIONS", "ProjectedMamba2", "ProjectedMamba2Adapter"]
+__all__ = ["JOINED", "PROJECTIONS", "ProjectedMamba2", "ProjectedMamba2Adapter"]
 
 PROJECTIONS = ("B_projection", "C_projection")
 """Names of the parameters that a projected layer has besides those of the layer."""
+
+JOINED = "in_proj.weight"
+"""Path of the parameter whose group of the optimizer the projections join."""
 
 # Times that are computed by one product of matrices.
 _CHUNK = 64
@@ -94,8 +97,12 @@ class ProjectedMamba2(nn.Module):
         vars(self).update({name: vars(layer)[name] for name in _HOOKS})
         self._non_persistent_buffers_set = set(layer._non_persistent_buffers_set)
         like = find_tensor(layer, "conv1d.weight")
-        self.B_projection = nn.Parameter(B_projection.to(like).contiguous())
-        self.C_projection = nn.Parameter(C_projection.to(like).contiguous())
+        # Trained where the rows of B and C are, with which they are in one group.
+        trained = find_tensor(layer, JOINED).requires_grad
+        self.B_projection, self.C_projection = (
+            nn.Parameter(one.to(like).contiguous(), requires_grad=trained)
+            for one in (B_projection, C_projection)
+        )
 
     def forward(
         self,
