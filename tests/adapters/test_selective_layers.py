@@ -270,6 +270,17 @@ def test_weights_alone_are_surveyed_as_far_as_they_tell():
     assert "no whole number n_groups or ngroups" in row.reason
 
 
+def test_rows_and_norms_of_other_sizes_are_refused():
+    layer = Mamba(4, 6)
+    layer.x_proj = nn.Linear(8, 15)
+    with pytest.raises(hc.UnsupportedLayerError, match=r"15 rows, need 14, \[dt, B, C"):
+        calibrate(layer, [INPUTS])
+    layer = Mamba(4, 6)
+    layer.b_layernorm = nn.LayerNorm(5)
+    with pytest.raises(hc.UnsupportedLayerError, match=r"b_layernorm.* shape \(5,\)"):
+        calibrate(layer, [INPUTS])
+
+
 def test_parameters_that_do_not_fit_are_refused():
     layer = Mamba2(4, 6)
     layer.n_groups = 5

@@ -1,6 +1,7 @@
 """What the selective layers have in common: convolution, padding, attributes."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,14 @@ from torch.nn import functional
 from hankelcut._errors import UnsupportedLayerError
 from hankelcut.adapters.tensors import find_tensor, has_tensors
 
-__all__ = ["computed", "convolved", "held_paths", "masked", "whole_number"]
+__all__ = [
+    "computed",
+    "convolved",
+    "held_paths",
+    "masked",
+    "require_rows",
+    "whole_number",
+]
 
 
 def convolved(layer: nn.Module, inputs: Tensor, mask: Tensor | None) -> Tensor:
@@ -52,14 +60,14 @@ def computed(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def held_paths(layer: nn.Module, sizes: Mapping[str, int]) -> dict[str, int]:
+def held_paths(layer: nn.Module, sizes: Mapping[str, Any]) -> dict[str, Any]:
     """Return sizes of those paths that are attributes of a layer or its submodules.
 
     Parameters
     ----------
     layer : torch.nn.Module
         The layer.
-    sizes : mapping of str to int
+    sizes : mapping of str to int or tuple
         What attributes must be, by path.
     """
     found = {}
@@ -68,6 +76,37 @@ def held_paths(layer: nn.Module, sizes: Mapping[str, int]) -> dict[str, int]:
         if name in vars(layer.get_submodule(head)):
             found[path] = size
     return found
+
+
+def require_rows(kind: str, name: str, rows: int, rank: int, n_states: int) -> None:
+    """Raise unless the rows of a projection are those of [dt, B, C].
+
+    Parameters
+    ----------
+    kind : str
+        Kind of layer, for messages.
+    name : str
+        Path of the projection.
+    rows : int
+        How many it has.
+    rank : int
+        Rows for dt.
+    n_states : int
+        Rows for B, and for C.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        If they are more or fewer.
+    """
+    need = rank + 2 * n_states
+    if rows != need:
+        msg = (
+            f"{kind}: got {name} of {rows} rows, need {need}, [dt, B, C] for {rank} "
+            f"channels of dt and {n_states} states; write an adapter for this kind of "
+            "layer"
+        )
+        raise UnsupportedLayerError(msg)
 
 
 def whole_number(kind: str, layer: nn.Module, *names: str) -> int:

@@ -17,6 +17,7 @@ from hankelcut.adapters.layers._selective import (
     convolved,
     held_paths,
     masked,
+    require_rows,
 )
 from hankelcut.adapters.protocol import Exactness, StateParameter
 from hankelcut.adapters.selective.signals import SelectiveSignals, StateVector
@@ -76,7 +77,11 @@ class ZambaAdapter:
             If a parameter is NaN or infinite; names it.
         """
         parameters = checked_parameters(_KIND, layer, _SHAPES)
-        require_no_more(_KIND, layer, _SHAPES, parameters["A_log"].shape[2])
+        n_states = parameters["A_log"].shape[2]
+        rows = parameters["x_proj_weight"].shape[1]
+        rank = parameters["dt_proj_weight"].shape[2]
+        require_rows(_KIND, "x_proj_weight", rows, rank, n_states)
+        require_no_more(_KIND, layer, _SHAPES, n_states)
 
     def n_groups(self, layer: nn.Module) -> int:
         """Return the number of heads."""
