@@ -135,7 +135,7 @@ def _resize(
             for name in exchange.values:
                 tensor = find_tensor(exchange.layer, name)
                 require_held(optimizer, tensor, f"{prefix}{name}")
-    changed = new_configurations(configurations, states)
+    changed = new_configurations(model, configurations, states)
     return exchange_parameters(model, exchanges, optimizer, changed)
 
 
