@@ -1,7 +1,6 @@
-"""What the selective layers have in common: convolution, padding, attributes."""
+"""What the selective layers have in common: convolution, padding, sizes."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,6 @@ from hankelcut.adapters.tensors import find_tensor, has_tensors
 __all__ = [
     "computed",
     "convolved",
-    "held_paths",
     "masked",
     "require_rows",
     "whole_number",
@@ -58,24 +56,6 @@ def masked(values: Tensor, mask: Tensor | None) -> Tensor:
 def computed(values: Tensor) -> Tensor:
     """Return signals in the precision of the recurrence, at least single."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
-
-
-def held_paths(layer: nn.Module, sizes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return sizes of those paths that are attributes of a layer or its submodules.
-
-    Parameters
-    ----------
-    layer : torch.nn.Module
-        The layer.
-    sizes : mapping of str to int or tuple
-        What attributes must be, by path.
-    """
-    found = {}
-    for path, size in sizes.items():
-        head, _, name = path.rpartition(".")
-        if name in vars(layer.get_submodule(head)):
-            found[path] = size
-    return found
 
 
 def require_rows(kind: str, name: str, rows: int, rank: int, n_states: int) -> None:

@@ -17,7 +17,6 @@ from hankelcut.adapters.layers._parameters import checked_parameters, require_no
 from hankelcut.adapters.layers._selective import (
     computed,
     convolved,
-    held_paths,
     masked,
     require_rows,
 )
@@ -27,7 +26,7 @@ from hankelcut.adapters.protocol import (
     StateParameter,
 )
 from hankelcut.adapters.selective.signals import SelectiveSignals, StateVector
-from hankelcut.adapters.tensors import find_tensor, has_tensors
+from hankelcut.adapters.tensors import find_tensor, has_tensors, held_sizes
 
 __all__ = ["MambaAdapter"]
 
@@ -85,7 +84,7 @@ class MambaAdapter:
         }
         norms = self.norms(layer).values()
         shapes = {f"{path}.normalized_shape": (n_states,) for path in norms}
-        return held_paths(layer, {**sizes, **shapes})
+        return held_sizes(layer, {**sizes, **shapes})
 
     def require_valid(self, layer: nn.Module) -> None:
         """Raise unless the parameters fit together and are finite.
@@ -107,10 +106,6 @@ class MambaAdapter:
         rows = parameters["x_proj.weight"].shape[0]
         require_rows(_KIND, "x_proj.weight", rows, _rank(layer), n_states)
         require_no_more(_KIND, layer, _SHAPES, n_states)
-
-    def n_groups(self, layer: nn.Module) -> int:
-        """Return 1: all channels share B and C."""
-        return 1
 
     def norms(self, layer: nn.Module) -> Mapping[StateVector, str]:
         """Return the norms of B and C over the states, by their paths."""
