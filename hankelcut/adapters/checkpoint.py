@@ -1,15 +1,17 @@
 """Loading of shrunk models into freshly built full-size ones."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from hankelcut._errors import CheckpointMismatchError, HankelcutError
+from hankelcut._errors import CheckpointMismatchError
 from hankelcut.adapters.cuts.configurations import (
+    SharedConfiguration,
     find_configurations,
     new_configurations,
 )
+from hankelcut.adapters.cuts.projected_plan import projecting_exchange
 from hankelcut.adapters.cuts.surgery import (
     Exchanged,
     ParameterExchange,
@@ -18,8 +20,9 @@ from hankelcut.adapters.cuts.surgery import (
     require_rebindable,
     require_separate_states,
 )
+from hankelcut.adapters.layers._mamba2_parts import n_groups
 from hankelcut.adapters.layers.mamba2 import Mamba2Adapter
-from hankelcut.adapters.layers.projected_mamba2 import PROJECTIONS, ProjectedMamba2
+from hankelcut.adapters.layers.projected_mamba2 import PROJECTIONS
 from hankelcut.adapters.protocol import StateParameter
 from hankelcut.adapters.registry import find_adapter, find_layers, n_states
 from hankelcut.adapters.tensors import find_tensor
@@ -49,16 +52,24 @@ def load_reduced(
     Raises
     ------
     CheckpointMismatchError
-        If keys are missing or too many, a value is no tensor of the right kind, or a
-        shape differs in more than a state axis; the model is then unchanged.
+        If keys are missing or too many, a value is no tensor of the right kind, a shape
+        differs in more than a state axis, or layers of one configuration have different
+        numbers of states; the model is then unchanged.
     OptimizerMismatchError
-        If the optimizer does not hold a layer that has to be resized.
+        If the optimizer does not hold a layer that has to be resized or projected.
+    UnsupportedLayerError
+        If a layer to be projected has a `forward` that is not that of its class.
     """
-    added = _add_projections(model, state_dict, optimizer)
+    if optimizer is not None:
+        require_rebindable(optimizer)
+    done: list[Exchanged] = []
     try:
-        _load_resized(model, state_dict, optimizer)
-    except HankelcutError:
-        added.undo()
+        done.append(_add_projections(model, state_dict, optimizer))
+        done.append(_resize(model, state_dict, optimizer))
+        model.load_state_dict(state_dict)
+    except BaseException:
+        for exchanged in reversed(done):
+            exchanged.undo()
         raise
 
 
@@ -75,20 +86,31 @@ def _add_projections(
         is_new = type(find_adapter(layer)) is Mamba2Adapter
         if is_new and name and all(isinstance(one, Tensor) for one in saved):
             empty = [torch.zeros_like(one) for one in saved if one is not None]
-            successor = ProjectedMamba2(layer, *empty)
-            joined = dict.fromkeys(PROJECTIONS, "in_proj.weight")
-            exchanges.append(
-                ParameterExchange(layer, {}, {}, successor=successor, joined=joined)
-            )
+            _require_projections(prefix, layer, empty)
+            exchanges.append(projecting_exchange(layer, *empty))
     return exchange_parameters(model, exchanges, optimizer)
 
 
-def _load_resized(
+def _require_projections(
+    prefix: str, layer: nn.Module, saved: Sequence[Tensor]
+) -> None:
+    """Raise unless projections take the states of each group of a layer."""
+    need = (n_groups(layer), n_states(layer))
+    for name, one in zip(PROJECTIONS, saved, strict=True):
+        if one.ndim != 3 or tuple(one.shape[:2]) != need:
+            msg = (
+                f"the checkpoint belongs to another model: {prefix}{name} has shape "
+                f"{tuple(one.shape)}, need ({need[0]}, {need[1]}, number of states)"
+            )
+            raise CheckpointMismatchError(msg)
+
+
+def _resize(
     model: nn.Module,
     state_dict: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer | None,
-) -> None:
-    """Load weights into layers of other numbers of states."""
+) -> Exchanged:
+    """Give layers the numbers of states of a checkpoint; most values come later."""
     present = model.state_dict()
     missing, unexpected = set(present) - set(state_dict), set(state_dict) - set(present)
     if missing or unexpected:
@@ -103,18 +125,33 @@ def _load_resized(
     resized = _resized_layers(model, state_dict)
     _require_shapes(model, state_dict, resized)
     exchanges = [exchange for _, exchange in resized]
-    states = {
-        prefix.removesuffix("."): _states_of(exchange) for prefix, exchange in resized
-    }
-    configurations = new_configurations(find_configurations(model), states)
+    states = {name: n_states(layer) for name, layer in find_layers(model).items()}
+    for prefix, exchange in resized:
+        states[prefix.removesuffix(".")] = _states_of(exchange)
+    configurations = find_configurations(model)
+    _require_common(configurations, states)
     if optimizer is not None:
-        require_rebindable(optimizer)
         for prefix, exchange in resized:
             for name in exchange.values:
                 tensor = find_tensor(exchange.layer, name)
                 require_held(optimizer, tensor, f"{prefix}{name}")
-    exchange_parameters(model, exchanges, optimizer, configurations)
-    model.load_state_dict(state_dict)
+    changed = new_configurations(model, configurations, states)
+    return exchange_parameters(model, exchanges, optimizer, changed)
+
+
+def _require_common(
+    configurations: Iterable[SharedConfiguration], states: Mapping[str, int]
+) -> None:
+    """Raise unless the layers of each configuration will have one number of states."""
+    for one in configurations:
+        wanted = {name: states[name] for name in one.layers}
+        if len(set(wanted.values())) > 1:
+            msg = (
+                f"the checkpoint has {wanted} states, and these layers share one "
+                f"configuration ({type(one.value).__name__}), which holds one number "
+                "for all; build the model with a configuration for each layer"
+            )
+            raise CheckpointMismatchError(msg)
 
 
 def _states_of(exchange: ParameterExchange) -> int:

@@ -243,7 +243,7 @@ class Adapter(Protocol):
         ...
 
     def state_parameters(self, layer: nn.Module) -> tuple[StateParameter, ...]:
-        """Describe every parameter with a state axis; the first one has no blocks."""
+        """Describe every parameter with a state axis."""
         ...
 
     def attributes(self, layer: nn.Module, n_states: int) -> Mapping[str, Any]:
@@ -297,10 +297,6 @@ class SelectiveAdapter(Adapter, Protocol):
 
     def require_valid(self, layer: nn.Module) -> None:
         """Raise unless the parameters fit together and are finite."""
-        ...
-
-    def n_groups(self, layer: nn.Module) -> int:
-        """Return the number of groups of channels that have states of their own."""
         ...
 
     def signals(

@@ -1,5 +1,6 @@
 """Tensors and attributes of a layer, by their paths."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -70,19 +71,22 @@ def has_tensors(layer: nn.Module, *paths: str) -> bool:
     return True
 
 
-def held_sizes(layer: nn.Module, n_states: int, *names: str) -> dict[str, int]:
-    """Attributes of a layer that hold its number of states, with a new value.
+def held_sizes(layer: nn.Module, sizes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return sizes of those paths that are attributes of a layer or its submodules.
 
     Parameters
     ----------
     layer : torch.nn.Module
         The layer.
-    n_states : int
-        The new number.
-    *names : str
-        What may hold it; only those that the layer has as plain attributes count.
+    sizes : mapping of str to int or tuple
+        What plain attributes must be, by path.
     """
-    return {name: n_states for name in names if name in vars(layer)}
+    found = {}
+    for path, size in sizes.items():
+        owner, name = owner_of(layer, path)
+        if name in vars(owner):
+            found[path] = size
+    return found
 
 
 def setting(layer: nn.Module, name: str) -> Any:

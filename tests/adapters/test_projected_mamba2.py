@@ -157,6 +157,26 @@ def test_the_optimizer_trains_the_projections_and_their_moments_move():
     train(model, optimizer)
 
 
+def test_projections_of_frozen_layers_are_frozen():
+    model = stack()
+    model[0].in_proj.weight.requires_grad_(False)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(trained)
+    project(model, TargetOrder(5), optimizer=optimizer)
+    project(model, TargetOrder(3), optimizer=optimizer)
+    train(model, optimizer)
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    assert held == {id(p) for p in model.parameters() if p.requires_grad}
+    assert model[0].B_projection.grad is None
+    fresh = stack()
+    optimizer = torch.optim.Adam(fresh[0].parameters())
+    layers = list(fresh)
+    with pytest.raises(hc.OptimizerMismatchError, match=r"in_proj.weight of a Mamba2"):
+        load_reduced(fresh, model.state_dict(), optimizer=optimizer)
+    assert list(fresh) == layers
+    assert optimizer.param_groups[0]["params"] == list(fresh[0].parameters())
+
+
 def test_a_projection_is_rolled_back():
     model = stack()
     optimizer = torch.optim.Adam(model.parameters())
@@ -220,6 +240,47 @@ def test_layers_that_cannot_be_projected_say_why():
     assert state_sizes(mixed) == {"0": 6, "1": 3}
     with pytest.raises(hc.UnsupportedLayerError, match="keeps the largest"):
         project(stack(), TargetOrder(3), selection="random")
+
+
+def test_what_would_change_the_outputs_is_not_ignored():
+    model = stack()
+    project(model, TargetOrder(3))
+    layer, expected = model[0], model[0](INPUTS)
+    assert torch.equal(layer(INPUTS, cache_params=None, use_cache=True), expected)
+    for name in ("cache_params", "seq_idx", "nonsense"):
+        with pytest.raises(hc.UnsupportedLayerError, match=f"got {name}, which it"):
+            layer(INPUTS, **{name: 3})
+
+
+def test_a_forward_of_its_own_is_not_lost():
+    model = stack()
+    inner = model[1].forward
+    model[1].forward = lambda hidden_states: inner(hidden_states)
+    layers = list(model)
+    with pytest.raises(hc.UnsupportedLayerError, match="whose forward was replaced"):
+        project(model, TargetOrder(1))
+    assert list(model) == layers
+
+
+def test_hooks_go_on_with_the_projected_layer():
+    model, seen = stack(), []
+    handles = [
+        model[0].register_forward_pre_hook(lambda *_: seen.append("before")),
+        model[0].register_forward_hook(
+            lambda *_, **__: seen.append("after"), with_kwargs=True
+        ),
+        model[0].register_full_backward_hook(lambda *_: seen.append("backward")),
+    ]
+    project(model, TargetOrder(3))
+    seen.clear()
+    assert isinstance(model[0], ProjectedMamba2)
+    inputs = INPUTS.clone().requires_grad_()
+    model(inputs).sum().backward()
+    assert seen == ["before", "after", "backward"]
+    for handle in handles:
+        handle.remove()
+    model(inputs).sum().backward()
+    assert len(seen) == 3
 
 
 def test_long_sequences_are_computed_in_chunks():

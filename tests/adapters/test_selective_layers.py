@@ -86,7 +86,7 @@ def test_keeping_every_state_is_the_identity(kind):
         for k, v in model.state_dict().items()
     )
     for layer in model:
-        every = torch.arange(6).expand(find_adapter(layer).n_groups(layer), 6)
+        every = torch.arange(6).expand(getattr(layer, "n_groups", 1), 6)
         for p in find_adapter(layer).state_parameters(layer):
             tensor = find_tensor(layer, p.name)
             assert torch.equal(p.select(tensor, every), tensor)
@@ -268,6 +268,17 @@ def test_weights_alone_are_surveyed_as_far_as_they_tell():
     (row,) = survey(skeleton(stack(Mamba2, layers=1).state_dict())).layers
     assert (row.kind, row.states) == ("Mamba-2", None)
     assert "no whole number n_groups or ngroups" in row.reason
+
+
+def test_rows_and_norms_of_other_sizes_are_refused():
+    layer = Mamba(4, 6)
+    layer.x_proj = nn.Linear(8, 15)
+    with pytest.raises(hc.UnsupportedLayerError, match=r"15 rows, need 14, \[dt, B, C"):
+        calibrate(layer, [INPUTS])
+    layer = Mamba(4, 6)
+    layer.b_layernorm = nn.LayerNorm(5)
+    with pytest.raises(hc.UnsupportedLayerError, match=r"b_layernorm.* shape \(5,\)"):
+        calibrate(layer, [INPUTS])
 
 
 def test_parameters_that_do_not_fit_are_refused():

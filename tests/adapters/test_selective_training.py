@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from torch import nn
 
 import hankelcut as hc
 from hankelcut.adapters import (
@@ -12,6 +13,7 @@ from hankelcut.adapters import (
     InTrainingReducer,
     TargetOrder,
     calibrate,
+    load_reduced,
     reduce_,
     state_sizes,
     survey,
@@ -188,6 +190,40 @@ def test_norms_over_the_states_are_warned_of():
             reduce_(model, TargetOrder(4), calibration=calibration)
     assert state_sizes(model) == {"layers.0.mixer": 6}
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_norms_of_torch_are_cut_with_their_biases():
+    mamba = package("mambapy.mamba")
+    torch.manual_seed(0)
+
+    def build():
+        model = mamba.Mamba(
+            mamba.MambaConfig(d_model=4, n_layers=1, d_state=6, inner_layernorms=True)
+        )
+        layer = model.layers[0].mixer
+        layer.B_layernorm, layer.C_layernorm = nn.RMSNorm(6), nn.LayerNorm(6)
+        return model, layer
+
+    model, layer = build()
+    with torch.no_grad():
+        layer.C_layernorm.weight.copy_(torch.arange(1.0, 7.0))
+        layer.C_layernorm.bias.copy_(torch.arange(1.0, 7.0))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.0)
+    model(INPUTS).square().sum().backward()
+    optimizer.step()
+    calibration = calibrate(model, [INPUTS])
+    with pytest.warns(hc.NumericalWarning, match="C by a factor that its bias hides"):
+        reduce_(model, TargetOrder(4), optimizer=optimizer, calibration=calibration)
+    kept = layer.A_log[0].exp()
+    torch.testing.assert_close(layer.C_layernorm.bias, kept)
+    torch.testing.assert_close(layer.C_layernorm.weight, kept)
+    assert layer.B_layernorm.normalized_shape == (4,)
+    optimizer.zero_grad()
+    model(INPUTS).square().sum().backward()
+    optimizer.step()
+    fresh, _ = build()
+    load_reduced(fresh, model.state_dict())
+    assert torch.equal(fresh(INPUTS), model(INPUTS))
 
 
 def test_weights_of_norms_are_scaled_with_their_moments():

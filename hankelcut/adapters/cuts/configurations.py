@@ -7,7 +7,7 @@ common number, and the configuration is exchanged for a copy that holds it.
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field
 from typing import Any
 
 from torch import nn
@@ -184,12 +184,19 @@ def common_orders(
 
 
 def new_configurations(
-    configurations: Iterable[SharedConfiguration], states: Mapping[str, int]
+    model: nn.Module,
+    configurations: Iterable[SharedConfiguration],
+    states: Mapping[str, int],
 ) -> list[tuple[Any, Any]]:
     """Return configurations that change, each with a copy that holds the new number.
 
+    Configurations of modules that hold one of these, as those of models of text and
+    images do, change with it: their copies hold its copy.
+
     Parameters
     ----------
+    model : torch.nn.Module
+        The model.
     configurations : iterable of SharedConfiguration
         Those of the model.
     states : mapping of str to int
@@ -200,13 +207,39 @@ def new_configurations(
     list of (object, object)
         Old and new.
     """
-    changed = []
+    changed: dict[int, tuple[Any, Any]] = {}
     for one in configurations:
         numbers = {states[name] for name in one.layers if name in states}
         if len(numbers) != 1 or numbers == {one.states}:
             continue
-        new = copy.deepcopy(one.value)
+        new = copy.copy(one.value)
         for key in one.fields:
-            setattr(new, key, next(iter(numbers)))
-        changed.append((one.value, new))
-    return changed
+            _assign(new, key, next(iter(numbers)))
+        changed[id(one.value)] = (one.value, new)
+    held = [vars(module).get("config") for module in model.modules()]
+    while any([_follow(value, changed) for value in held]):
+        pass
+    return list(changed.values())
+
+
+def _follow(value: Any, changed: dict[int, tuple[Any, Any]]) -> bool:
+    """Let the copy of a configuration hold copies; return whether it held an old one.
+
+    It is made where there is none yet.
+    """
+    _, new = changed.get(id(value), (value, value))
+    stale = [k for k, v in getattr(new, "__dict__", {}).items() if id(v) in changed]
+    if stale and new is value:
+        new = copy.copy(value)
+        changed[id(value)] = (value, new)
+    for key in stale:
+        _assign(new, key, changed[id(getattr(new, key))][1])
+    return bool(stale)
+
+
+def _assign(new: Any, name: str, value: Any) -> None:
+    """Set an attribute of a copy that nobody else holds yet, frozen or not."""
+    try:
+        setattr(new, name, value)
+    except FrozenInstanceError:
+        object.__setattr__(new, name, value)

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from hankelcut._errors import UnsupportedLayerError
 from hankelcut.adapters.cuts.optimizer_state import projected_state
@@ -11,16 +11,14 @@ from hankelcut.adapters.cuts.selective_plan import SelectiveLayer
 from hankelcut.adapters.cuts.surgery import ParameterExchange
 from hankelcut.adapters.layers.mamba2 import Mamba2Adapter
 from hankelcut.adapters.layers.projected_mamba2 import (
+    JOINED,
     PROJECTIONS,
     ProjectedMamba2,
     ProjectedMamba2Adapter,
 )
 from hankelcut.adapters.tensors import find_tensor
 
-__all__ = ["ProjectedLayer"]
-
-# Whose group of the optimizer the projections join: what they act on comes from there.
-_BESIDE = "in_proj.weight"
+__all__ = ["ProjectedLayer", "projecting_exchange"]
 
 
 class ProjectedLayer(SelectiveLayer):
@@ -74,12 +72,7 @@ class ProjectedLayer(SelectiveLayer):
                 "a projection puts another module in place of a layer: pass the model "
             )
             raise UnsupportedLayerError(f"{msg}that holds it, not the layer itself")
-        successor = ProjectedMamba2(self.layer, W, T)
-        joined = dict.fromkeys(PROJECTIONS, _BESIDE)
-        exchange = ParameterExchange(
-            self.layer, {}, {}, successor=successor, joined=joined
-        )
-        return exchange, ()
+        return projecting_exchange(self.layer, W, T), ()
 
     def _projected_again(
         self, W: Tensor, T: Tensor, context: CutContext
@@ -99,3 +92,25 @@ class ProjectedLayer(SelectiveLayer):
                 context.settings.optimizer_state,
             )
         return ParameterExchange(self.layer, values, {}, state)
+
+
+def projecting_exchange(
+    layer: nn.Module, B_projection: Tensor, C_projection: Tensor
+) -> ParameterExchange:
+    """Return the exchange of a Mamba-2 layer for one with projections.
+
+    Parameters
+    ----------
+    layer : torch.nn.Module
+        The layer.
+    B_projection, C_projection : (G, n, r) tensors
+        As of `ProjectedMamba2`.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        If the layer has a `forward` that is not that of its class.
+    """
+    successor = ProjectedMamba2(layer, B_projection, C_projection)
+    joined = dict.fromkeys(PROJECTIONS, JOINED)
+    return ParameterExchange(layer, {}, {}, successor=successor, joined=joined)

@@ -199,7 +199,12 @@ class ScoredLayer(SelectiveLayer):
         norms = self.adapter.norms(self.layer)
         if not norms:
             return ()
-        growth = ", ".join(f"{v} x {self._growth(v, kept):.3g}" for v in norms)
+        growth = ", ".join(
+            f"{v} by a factor that its bias hides"
+            if has_tensors(self.layer, f"{path}.bias")
+            else f"{v} x {self._growth(v, kept):.3g}"
+            for v, path in norms.items()
+        )
         held = all(self._is_learned(path) for path in norms.values())
         what = (
             "which their weights make up for"
@@ -210,8 +215,9 @@ class ScoredLayer(SelectiveLayer):
         return (f"{msg}rescale the others ({growth} on average, {what})",)
 
     def _is_learned(self, norm: str) -> bool:
-        """Whether a norm has weights that the model computes with."""
-        return self.layer.get_submodule(norm)._parameters.get("weight") is not None
+        """Whether a norm has weights, and no bias, that the model computes with."""
+        held = self.layer.get_submodule(norm)._parameters
+        return held.get("weight") is not None and held.get("bias") is None
 
     def _exchange(self, kept: Tensor, context: CutContext) -> ParameterExchange:
         """Return the parameters with the states that stay."""

@@ -162,7 +162,15 @@ def exchange_parameters(
     -------
     Exchanged
         Undoes it.
+
+    Raises
+    ------
+    OptimizerMismatchError
+        If parameters of a successor that are trained find no group of the optimizer to
+        join; nothing is changed then.
     """
+    if optimizer is not None:
+        _require_joinable(optimizer, exchanges)
     new_of_old: dict[Tensor, Tensor] = {}
     states: dict[Tensor, dict[str, Any]] = {}
     for exchange in exchanges:
@@ -192,6 +200,19 @@ def exchange_parameters(
         steps += _exchange_in_optimizer(optimizer, new_of_old, states)
         steps += _join(optimizer, exchanges)
     return Exchanged(tuple(steps))
+
+
+def _require_joinable(
+    optimizer: torch.optim.Optimizer, exchanges: Sequence[ParameterExchange]
+) -> None:
+    """Raise unless each trained parameter of a successor finds a group to join."""
+    for exchange in exchanges:
+        for name, beside in exchange.joined.items():
+            assert exchange.successor is not None  # noqa: S101 - narrows the type
+            if find_tensor(exchange.successor, name).requires_grad:
+                kind = type(exchange.layer).__name__
+                tensor = find_tensor(exchange.layer, beside)
+                require_held(optimizer, tensor, f"{beside} of a {kind}")
 
 
 def _exchange_in_optimizer(

@@ -148,7 +148,7 @@ def cut_model(
             warnings.warn(caveat, NumericalWarning, stacklevel=3)
         exchanges = [plan.exchange for plan in plans if plan.exchange is not None]
         states = {plan.cut.name: plan.cut.states_after for plan in plans}
-        changed = new_configurations(configurations, states)
+        changed = new_configurations(model, configurations, states)
         exchanged = exchange_parameters(model, exchanges, context.optimizer, changed)
     seconds = time.perf_counter() - begun
     event = ReductionEvent(step, tuple(plan.cut for plan in plans), seconds)

@@ -95,12 +95,9 @@ def kernel_sizes(layer: nn.Module, prefix: str, n_states: int) -> Mapping[str, A
     n_states : int
         The number of stored states wanted.
     """
-    owner, _ = owner_of(layer, f"{prefix}C")
-    inside = held_sizes(owner, n_states, "N")
     return {
         **{f"{prefix}{name}": REMOVED for name in _CACHES},
-        **{f"{prefix}{name}": size for name, size in inside.items()},
-        **held_sizes(layer, n_states, "N"),
+        **held_sizes(layer, {f"{prefix}N": n_states, "N": n_states}),
     }
 
 

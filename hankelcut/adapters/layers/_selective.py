@@ -1,6 +1,6 @@
-"""What the selective layers have in common: convolution, padding, attributes."""
+"""What the selective layers have in common: convolution, padding, sizes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,13 @@ from torch.nn import functional
 from hankelcut._errors import UnsupportedLayerError
 from hankelcut.adapters.tensors import find_tensor, has_tensors
 
-__all__ = ["computed", "convolved", "held_paths", "masked", "whole_number"]
+__all__ = [
+    "computed",
+    "convolved",
+    "masked",
+    "require_rows",
+    "whole_number",
+]
 
 
 def convolved(layer: nn.Module, inputs: Tensor, mask: Tensor | None) -> Tensor:
@@ -52,22 +58,35 @@ def computed(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def held_paths(layer: nn.Module, sizes: Mapping[str, int]) -> dict[str, int]:
-    """Return sizes of those paths that are attributes of a layer or its submodules.
+def require_rows(kind: str, name: str, rows: int, rank: int, n_states: int) -> None:
+    """Raise unless the rows of a projection are those of [dt, B, C].
 
     Parameters
     ----------
-    layer : torch.nn.Module
-        The layer.
-    sizes : mapping of str to int
-        What attributes must be, by path.
+    kind : str
+        Kind of layer, for messages.
+    name : str
+        Path of the projection.
+    rows : int
+        How many it has.
+    rank : int
+        Rows for dt.
+    n_states : int
+        Rows for B, and for C.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        If they are more or fewer.
     """
-    found = {}
-    for path, size in sizes.items():
-        head, _, name = path.rpartition(".")
-        if name in vars(layer.get_submodule(head)):
-            found[path] = size
-    return found
+    need = rank + 2 * n_states
+    if rows != need:
+        msg = (
+            f"{kind}: got {name} of {rows} rows, need {need}, [dt, B, C] for {rank} "
+            f"channels of dt and {n_states} states; write an adapter for this kind of "
+            "layer"
+        )
+        raise UnsupportedLayerError(msg)
 
 
 def whole_number(kind: str, layer: nn.Module, *names: str) -> int:

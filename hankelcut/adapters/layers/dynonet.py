@@ -60,8 +60,8 @@ class DynonetAdapter:
 
     def attributes(self, layer: nn.Module, n_states: int) -> Mapping[str, Any]:
         """Return the numbers of coefficients."""
-        n_b = held_sizes(layer, n_states + _direct(layer), "n_b")
-        return held_sizes(layer, n_states, "n_a") | n_b
+        n_b = n_states + _direct(layer)
+        return held_sizes(layer, {"n_a": n_states, "n_b": n_b})
 
     def read(self, layer: nn.Module) -> LayerReading:
         """Read the layer as a discrete system of its poles in conjugate pairs.

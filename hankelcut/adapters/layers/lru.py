@@ -33,4 +33,4 @@ class LRUAdapter(LRUFamily):
 
     def attributes(self, layer: nn.Module, n_states: int) -> Mapping[str, Any]:
         """Return the number of states, where the layer holds it beside its shapes."""
-        return held_sizes(layer, n_states, "d_state")
+        return held_sizes(layer, {"d_state": n_states})

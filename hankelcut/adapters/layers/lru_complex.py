@@ -28,7 +28,7 @@ class ComplexLRUAdapter(LRUFamily):
 
     def attributes(self, layer: nn.Module, n_states: int) -> Mapping[str, Any]:
         """Return the number of states and the recurrent state, which starts anew."""
-        changed: dict[str, Any] = held_sizes(layer, n_states, "state_features")
+        changed: dict[str, Any] = held_sizes(layer, {"state_features": n_states})
         state = vars(layer).get("state")
         if isinstance(state, Tensor):
             shape = (*state.shape[:-1], n_states)

@@ -41,7 +41,7 @@ class DelayedLRUAdapter(LRUFamily):
         The next forward fills the caches; until then they hold NaN, so that nothing
         takes the old values for the new layer's.
         """
-        changed: dict[str, Any] = held_sizes(layer, n_states, "state_features")
+        changed: dict[str, Any] = held_sizes(layer, {"state_features": n_states})
         Bp = find_tensor(layer, "Bp").detach()
         shapes = {"lambdas": (n_states,), "B": (n_states, Bp.shape[1])}
         for name, shape in shapes.items():

@@ -17,8 +17,8 @@ from hankelcut.adapters.layers._parameters import checked_parameters, require_no
 from hankelcut.adapters.layers._selective import (
     computed,
     convolved,
-    held_paths,
     masked,
+    require_rows,
 )
 from hankelcut.adapters.protocol import (
     Exactness,
@@ -26,7 +26,7 @@ from hankelcut.adapters.protocol import (
     StateParameter,
 )
 from hankelcut.adapters.selective.signals import SelectiveSignals, StateVector
-from hankelcut.adapters.tensors import find_tensor, has_tensors
+from hankelcut.adapters.tensors import find_tensor, has_tensors, held_sizes
 
 __all__ = ["MambaAdapter"]
 
@@ -69,19 +69,22 @@ class MambaAdapter:
                 rows = StateParameter(name, 0, "input", 2, beyond=rank, before=rank)
                 described.append(rows)
         for vector, path in self.norms(layer).items():
-            if has_tensors(layer, f"{path}.weight"):
-                role: Role = "input" if vector == "B" else "output"
-                described.append(StateParameter(f"{path}.weight", 0, role))
+            role: Role = "input" if vector == "B" else "output"
+            for name in (f"{path}.weight", f"{path}.bias"):
+                if has_tensors(layer, name):
+                    described.append(StateParameter(name, 0, role))
         return tuple(described)
 
     def attributes(self, layer: nn.Module, n_states: int) -> Mapping[str, Any]:
-        """Return the sizes that the layer and its projection keep."""
+        """Return the sizes that the layer, its projection and its norms keep."""
         sizes = {
             "ssm_state_size": n_states,
             "d_state": n_states,
             "x_proj.out_features": _rank(layer) + 2 * n_states,
         }
-        return held_paths(layer, sizes)
+        norms = self.norms(layer).values()
+        shapes = {f"{path}.normalized_shape": (n_states,) for path in norms}
+        return held_sizes(layer, {**sizes, **shapes})
 
     def require_valid(self, layer: nn.Module) -> None:
         """Raise unless the parameters fit together and are finite.
@@ -93,12 +96,16 @@ class MambaAdapter:
         InvalidSystemError
             If a parameter is NaN or infinite; names it.
         """
-        parameters = checked_parameters(_KIND, layer, _SHAPES)
-        require_no_more(_KIND, layer, _SHAPES, parameters["A_log"].shape[1])
-
-    def n_groups(self, layer: nn.Module) -> int:
-        """Return 1: all channels share B and C."""
-        return 1
+        norms = self.norms(layer).values()
+        held = [f"{path}.{name}" for path in norms for name in ("weight", "bias")]
+        shapes = _SHAPES | {name: "n" for name in held if has_tensors(layer, name)}
+        if has_tensors(layer, "x_proj.bias"):
+            shapes["x_proj.bias"] = "s"
+        parameters = checked_parameters(_KIND, layer, shapes)
+        n_states = parameters["A_log"].shape[1]
+        rows = parameters["x_proj.weight"].shape[0]
+        require_rows(_KIND, "x_proj.weight", rows, _rank(layer), n_states)
+        require_no_more(_KIND, layer, _SHAPES, n_states)
 
     def norms(self, layer: nn.Module) -> Mapping[StateVector, str]:
         """Return the norms of B and C over the states, by their paths."""

@@ -19,10 +19,10 @@ from hankelcut.adapters.layers._mamba2_parts import (
     n_groups,
 )
 from hankelcut.adapters.layers._parameters import checked_parameters, require_no_more
-from hankelcut.adapters.layers._selective import computed, held_paths
+from hankelcut.adapters.layers._selective import computed
 from hankelcut.adapters.protocol import Exactness, StateParameter
 from hankelcut.adapters.selective.signals import SelectiveSignals, StateVector
-from hankelcut.adapters.tensors import find_tensor, has_tensors
+from hankelcut.adapters.tensors import find_tensor, has_tensors, held_sizes
 
 __all__ = ["Mamba2Adapter"]
 
@@ -56,10 +56,6 @@ class Mamba2Adapter:
     def matches(self, module: nn.Module) -> bool:
         """Whether the module holds the parameters, A_log with one axis."""
         return has_tensors(module, *_SHAPES) and find_tensor(module, "A_log").ndim == 1
-
-    def n_groups(self, layer: nn.Module) -> int:
-        """Return the number of groups of heads that share B and C."""
-        return n_groups(layer)
 
     def state_parameters(self, layer: nn.Module) -> tuple[StateParameter, ...]:
         """Describe the rows for B and C of the convolution and of in_proj."""
@@ -95,7 +91,7 @@ class Mamba2Adapter:
             "conv1d.groups": rows,
             "in_proj.out_features": inner + rows + heads,
         }
-        return held_paths(layer, sizes)
+        return held_sizes(layer, sizes)
 
     def require_valid(self, layer: nn.Module) -> None:
         """Raise unless the parameters fit together and are finite.

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hankelcut._errors import UnsupportedLayerError
 from hankelcut.adapters.layers._mamba2_parts import mamba2_outputs, mamba2_parts
 from hankelcut.adapters.layers._parameters import checked_parameters
 from hankelcut.adapters.layers.mamba2 import Mamba2Adapter
@@ -19,22 +20,51 @@ from hankelcut.adapters.protocol import Exactness, StateParameter
 from hankelcut.adapters.selective.signals import SelectiveSignals
 from hankelcut.adapters.tensors import find_tensor, has_tensors
 
-__all__ = ["PROJECTIONS", "ProjectedMamba2", "ProjectedMamba2Adapter"]
+__all__ = ["JOINED", "PROJECTIONS", "ProjectedMamba2", "ProjectedMamba2Adapter"]
 
 PROJECTIONS = ("B_projection", "C_projection")
 """Names of the parameters that a projected layer has besides those of the layer."""
 
+JOINED = "in_proj.weight"
+"""Path of the parameter whose group of the optimizer the projections join."""
+
 # Times that are computed by one product of matrices.
 _CHUNK = 64
 _SHAPES = dict.fromkeys(PROJECTIONS, "gnr")
+# What a module keeps its hooks in; shared, so that their handles go on removing them.
+_HOOKS = (
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_backward_pre_hooks",
+    "_backward_hooks",
+    "_is_full_backward_hook",
+)
+# What models pass on to all of their layers, and no Mamba-2 layer computes with.
+_IGNORED = {
+    "cache_position",
+    "is_causal",
+    "labels",
+    "logits_to_keep",
+    "num_items_in_batch",
+    "output_attentions",
+    "output_hidden_states",
+    "output_router_logits",
+    "position_embeddings",
+    "position_ids",
+    "return_dict",
+    "use_cache",
+}
 
 
 class ProjectedMamba2(nn.Module):
     """A Mamba-2 layer with two small matrices behind its convolution.
 
-    It takes over submodules, parameters and attributes of the layer, and is called as
-    the layer was, with the cache of transformers too. Its recurrence is computed here,
-    by products of matrices, whatever kernels the layer used.
+    It takes over submodules, parameters, attributes and hooks of the layer, and is
+    called as the layer was, with the cache of transformers too. Its recurrence is
+    computed here, by products of matrices, whatever kernels the layer used.
 
     Parameters
     ----------
@@ -42,27 +72,44 @@ class ProjectedMamba2(nn.Module):
         The layer; it shares what it holds with this one.
     B_projection, C_projection : (G, n, r) tensors
         W and T of each group: B_r = B W and C_r = C T for rows B and C.
+
+    Raises
+    ------
+    UnsupportedLayerError
+        If the layer has a `forward` that is not that of its class.
     """
 
     def __init__(
         self, layer: nn.Module, B_projection: Tensor, C_projection: Tensor
     ) -> None:
         super().__init__()
+        if "forward" in vars(layer):
+            msg = (
+                f"got a {type(layer).__name__} whose forward was replaced, as wrappers "
+                "that move parameters between devices do: a projection would lose what "
+                "it does; remove the wrapper before the cut, or use selective='select'"
+            )
+            raise UnsupportedLayerError(msg)
         own = {k: v for k, v in vars(layer).items() if not k.startswith("_")}
         vars(self).update({**own, "training": layer.training})
         for held in ("_parameters", "_buffers", "_modules"):
             vars(self)[held] = dict(vars(layer)[held])
+        vars(self).update({name: vars(layer)[name] for name in _HOOKS})
         self._non_persistent_buffers_set = set(layer._non_persistent_buffers_set)
         like = find_tensor(layer, "conv1d.weight")
-        self.B_projection = nn.Parameter(B_projection.to(like).contiguous())
-        self.C_projection = nn.Parameter(C_projection.to(like).contiguous())
+        # Trained where the rows of B and C are, with which they are in one group.
+        trained = find_tensor(layer, JOINED).requires_grad
+        self.B_projection, self.C_projection = (
+            nn.Parameter(one.to(like).contiguous(), requires_grad=trained)
+            for one in (B_projection, C_projection)
+        )
 
     def forward(
         self,
         hidden_states: Tensor,
         cache: Any = None,
         attention_mask: Tensor | None = None,
-        **_: Any,
+        **others: Any,
     ) -> Tensor:
         """Compute the outputs of the layer.
 
@@ -74,7 +121,15 @@ class ProjectedMamba2(nn.Module):
             Earlier states, and those to be kept.
         attention_mask : (batch, length) tensor, optional
             0 at the places of padding.
+        **others : object
+            What models pass on to all layers and these do not compute with; None else.
+
+        Raises
+        ------
+        UnsupportedLayerError
+            If there is something else, such as the limits of packed sequences.
         """
+        _require_ignored(others)
         index = getattr(self, "layer_idx", None)
         width = find_tensor(self, "conv1d.weight").shape[-1]
         if cache is None:
@@ -151,6 +206,18 @@ class ProjectedMamba2Adapter(Mamba2Adapter):
             torch.einsum("blgn,gnr->blgr", whole.C, C),
             whole.readout,
         )
+
+
+def _require_ignored(others: Mapping[str, Any]) -> None:
+    """Raise when a layer is called with what would change its outputs."""
+    unknown = [k for k, v in others.items() if v is not None and k not in _IGNORED]
+    if unknown:
+        msg = (
+            f"projected Mamba-2 layer: got {', '.join(unknown)}, which it does not "
+            "compute with, need hidden_states, cache and attention_mask; pad "
+            "sequences instead of packing them, and pass a cache as cache"
+        )
+        raise UnsupportedLayerError(msg)
 
 
 def _scanned(

@@ -46,7 +46,7 @@ class S5LrnnxAdapter(S5Family):
 
     def attributes(self, layer: nn.Module, n_states: int) -> Mapping[str, Any]:
         """Return the number of states, which the layer holds twice."""
-        return held_sizes(layer, n_states, "d_state", "state_dim")
+        return held_sizes(layer, {"d_state": n_states, "state_dim": n_states})
 
     def _parts(self, layer: nn.Module) -> S5Parts:
         is_complex = find_tensor(layer, "B").is_complex()

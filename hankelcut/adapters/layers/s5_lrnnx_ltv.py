@@ -53,7 +53,7 @@ class S5LrnnxSteppedAdapter(S5Family):
 
     def attributes(self, layer: nn.Module, n_states: int) -> Mapping[str, Any]:
         """Return the number of states."""
-        return held_sizes(layer, n_states, "d_state")
+        return held_sizes(layer, {"d_state": n_states})
 
     def _parts(self, layer: nn.Module) -> S5Parts:
         p = checked_parameters(self._kind, layer, _SHAPES)

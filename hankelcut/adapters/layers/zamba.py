@@ -15,12 +15,12 @@ from hankelcut.adapters.layers._parameters import checked_parameters, require_no
 from hankelcut.adapters.layers._selective import (
     computed,
     convolved,
-    held_paths,
     masked,
+    require_rows,
 )
 from hankelcut.adapters.protocol import Exactness, StateParameter
 from hankelcut.adapters.selective.signals import SelectiveSignals, StateVector
-from hankelcut.adapters.tensors import find_tensor, has_tensors
+from hankelcut.adapters.tensors import find_tensor, has_tensors, held_sizes
 
 __all__ = ["ZambaAdapter"]
 
@@ -63,7 +63,7 @@ class ZambaAdapter:
 
     def attributes(self, layer: nn.Module, n_states: int) -> Mapping[str, Any]:
         """Return the size that the layer keeps."""
-        return held_paths(layer, {"ssm_state_size": n_states})
+        return held_sizes(layer, {"ssm_state_size": n_states})
 
     def require_valid(self, layer: nn.Module) -> None:
         """Raise unless the parameters fit together and are finite.
@@ -76,11 +76,11 @@ class ZambaAdapter:
             If a parameter is NaN or infinite; names it.
         """
         parameters = checked_parameters(_KIND, layer, _SHAPES)
-        require_no_more(_KIND, layer, _SHAPES, parameters["A_log"].shape[2])
-
-    def n_groups(self, layer: nn.Module) -> int:
-        """Return the number of heads."""
-        return int(find_tensor(layer, "A_log").shape[0])
+        n_states = parameters["A_log"].shape[2]
+        rows = parameters["x_proj_weight"].shape[1]
+        rank = parameters["dt_proj_weight"].shape[2]
+        require_rows(_KIND, "x_proj_weight", rows, rank, n_states)
+        require_no_more(_KIND, layer, _SHAPES, n_states)
 
     def norms(self, layer: nn.Module) -> Mapping[StateVector, str]:
         """Return nothing: there is no norm over the states."""

@@ -204,16 +204,21 @@ def _run(
     """Run a model on a batch; return each call with the gradient of its outputs."""
     calls: list[tuple[str, _Call]] = []
 
-    def note(name: str) -> Callable[..., None]:
+    def note(name: str) -> Callable[..., Any]:
         def hook(
             layer: nn.Module, args: Any, kwargs: Mapping[str, Any], returned: Any
-        ) -> None:
+        ) -> Any:
             inputs = args[0] if args else next(iter(kwargs.values()))
             outputs = returned[0] if isinstance(returned, tuple) else returned
             if not outputs.requires_grad and torch.is_grad_enabled():
                 outputs.requires_grad_()
             mask = kwargs.get("attention_mask")
-            calls.append((name, _Call(inputs.detach(), mask, outputs)))
+            calls.append((name, _Call(inputs.detach().clone(), mask, outputs)))
+            # The model goes on with a copy, which it may change in place.
+            passed_on = outputs.clone()
+            if isinstance(returned, tuple):
+                return (passed_on, *returned[1:])
+            return passed_on
 
         return hook
 

@@ -62,11 +62,6 @@ class SelectiveSignals:
         return int(self.B.shape[0] * self.B.shape[1])
 
     @property
-    def n_groups(self) -> int:
-        """Number of groups with input and output vectors of their own."""
-        return int(self.B.shape[2])
-
-    @property
     def n_states(self) -> int:
         """Number of states of each channel."""
         return int(self.B.shape[3])

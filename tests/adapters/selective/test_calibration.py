@@ -143,6 +143,35 @@ def test_batches_may_be_tensors_positional_or_keyword_arguments():
     assert not torch.equal(calibrate(layer, [masked]).gramians[""].scores, scores[0])
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("loss", [None, weighted])
+def test_what_a_model_does_in_place_does_not_matter(loss, frozen):
+    class Residual(nn.Module):
+        def __init__(self, in_place):
+            super().__init__()
+            self.layer, self.in_place = seeded(Mamba, 3, 4), in_place
+
+        def forward(self, inputs):
+            x = 1 * inputs
+            y = self.layer(x)
+            if not self.in_place:
+                return (y + x) * 3
+            y += x
+            y *= 3
+            x.zero_()
+            return y
+
+    inputs = torch.randn(2, 6, 3).double()
+    batch = (inputs, torch.randn(2, 6, 3).double()) if loss else inputs
+    scores = [
+        calibrate(Residual(in_place).requires_grad_(not frozen), [batch], loss)
+        .gramians["layer"]
+        .scores
+        for in_place in (False, True)
+    ]
+    torch.testing.assert_close(scores[1], scores[0], rtol=1e-12, atol=0)
+
+
 def test_layers_that_compute_something_else_are_refused():
     class Other(Mamba):
         def forward(self, hidden_states):
