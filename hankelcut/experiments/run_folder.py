@@ -172,6 +172,9 @@ class RunFolder:
         """Name what the folder holds that this configuration must not replace."""
         if not (self.path / _CONFIG).exists():
             others = [name for name in _FILES if (self.path / name).exists()]
+            # A folder of other runs is not one of this configuration's.
+            runs = sorted(self.path.glob(f"*/{_CONFIG}"))
+            others += [str(run.relative_to(self.path)) for run in runs]
             return f"{others[0]} but no {_CONFIG}" if others else ""
         found = read_config(self.path)
         # As JSON would give it back: tuples are lists there.

@@ -145,7 +145,8 @@ def _attempt(
     """Perform a run; return why it could not be finished, if so."""
     try:
         perform_run(run, place, task, progress)
-    except HankelcutError as error:
+    except (HankelcutError, ValueError) as error:
+        # ValueError: a method that the recipe's layer or data cannot have.
         return str(error)
     return None
 

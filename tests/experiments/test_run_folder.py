@@ -72,6 +72,18 @@ def test_files_of_an_unknown_run_are_refused(tmp_path: Path) -> None:
     assert content(tmp_path) == {"model.safetensors": b"precious"}
 
 
+def test_a_folder_of_runs_is_not_made_one_of_its_own(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "other", OTHER)
+    before = content(tmp_path / "other")
+    for function in (RunFolder.create, RunFolder.enter):
+        with pytest.raises(
+            CheckpointMismatchError, match=r"other/config.json but no c"
+        ):
+            function(tmp_path, CONFIG)
+    assert content(tmp_path / "other") == before
+    assert free_folder(tmp_path, CONFIG) == tmp_path.with_name(f"{tmp_path.name}-2")
+
+
 def test_free_folder_is_the_first_without_another_run(tmp_path: Path) -> None:
     wanted = tmp_path / "run"
     assert free_folder(wanted, CONFIG) == wanted
