@@ -17,7 +17,7 @@ from hankelcut.adapters import (
     reduce_,
     state_sizes,
 )
-from hankelcut.nn import LRU
+from hankelcut.nn import LRU, S4D
 
 
 def snapshot(model, optimizer=None):
@@ -356,3 +356,18 @@ def test_small_savings_are_noted():
     (cut,) = reduce_(LRU(3, 10), TargetOrder(9), minimum_saving=0.3).layers
     assert not cut.is_cut
     assert "too little to save" in cut.notes[-1]
+
+
+def test_layers_of_other_steps_do_not_share_their_states():
+    one, other = S4D(2, 12), S4D(2, 12)
+    for name in ("log_A_real", "A_imag", "C"):
+        setattr(other, name, getattr(one, name))
+    model = torch.nn.ModuleList([one, other])
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(hc.UnsupportedLayerError, match=r"1 shares .* but is another s"):
+        reduce_(model, EnergyTolerance(0.05))
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+    other.log_dt = one.log_dt
+    reduce_(model, EnergyTolerance(0.05))
+    assert one.d_state == other.d_state < 12

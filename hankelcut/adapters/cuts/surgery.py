@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from hankelcut._errors import OptimizerMismatchError, UnsupportedLayerError
-from hankelcut.adapters.protocol import REMOVED
+from hankelcut.adapters.protocol import REMOVED, LinearAdapter
 from hankelcut.adapters.registry import find_adapter
 from hankelcut.adapters.tensors import find_tensor, owner_of
+from hankelcut.lti import StateSpace
 
 __all__ = [
     "Exchanged",
@@ -110,7 +111,7 @@ def require_rebindable(optimizer: torch.optim.Optimizer) -> None:
 
 
 def require_separate_states(layers: Mapping[str, nn.Module]) -> None:
-    """Raise when layers share some of their state parameters and not all.
+    """Raise when layers share state parameters, but not all or not one system.
 
     Raises
     ------
@@ -129,10 +130,33 @@ def require_separate_states(layers: Mapping[str, nn.Module]) -> None:
             msg = (
                 f"{name} shares some state parameters with {', '.join(sorted(sharing))}"
                 " and not all: a cut of the one would break the other; tie all of them "
-                "or none, or leave these layers out by filter_fn"
+                "or none, or leave all of these layers out by filter_fn"
+            )
+            raise UnsupportedLayerError(msg)
+        if sharing and not _read_alike(layers[min(sharing)], layer):
+            msg = (
+                f"{name} shares its state parameters with {min(sharing)}, but is "
+                "another system, of another step perhaps: a cut of the one would be "
+                "none of the other; tie all that they are made of, or none of it"
             )
             raise UnsupportedLayerError(msg)
         owners.update(dict.fromkeys(own, name))
+
+
+def _read_alike(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two layers with the same state parameters are one system but for D."""
+    first, second = find_adapter(one), find_adapter(other)
+    if not isinstance(first, LinearAdapter) or not isinstance(second, LinearAdapter):
+        return True
+    read, other_read = first.read(one), second.read(other)
+    a, b = read.to_balance, other_read.to_balance
+    state = "A" if isinstance(a, StateSpace) else "exponents"
+    gains = (read.layer_gain, read.bound_gain)
+    return (
+        type(a) is type(b)
+        and gains == (other_read.layer_gain, other_read.bound_gain)
+        and all(torch.equal(getattr(a, k), getattr(b, k)) for k in (state, "B", "C"))
+    )
 
 
 def exchange_parameters(
