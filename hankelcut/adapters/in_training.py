@@ -127,6 +127,9 @@ class InTrainingReducer:
         if rollback_tolerance is not None and (probe is None or rollback_tolerance < 0):
             msg = f"got rollback_tolerance={rollback_tolerance!r} and probe={probe!r}, "
             raise ValueError(msg + "need a share >= 0 and a probe that returns a loss")
+        if calibration is not None and not callable(calibration):
+            msg = f"got calibration={calibration!r}, need a function that calibrates "
+            raise TypeError(msg + "anew before each cut: lambda: calibrate(...)")
         settings = CutSettings(
             minimum_saving,
             multiple_of,

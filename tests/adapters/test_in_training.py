@@ -20,6 +20,7 @@ from hankelcut.adapters import (
     state_sizes,
 )
 from hankelcut.nn import SequenceClassifier
+from tests.helpers import unchecked_types
 
 
 def build():
@@ -347,3 +348,14 @@ def test_numbers_of_states_are_rounded_up(model):
         assert plain.is_cut
         assert cut.states_after == 5 * math.ceil(plain.states_after / 5)
         assert cut.error_bound <= plain.error_bound
+
+
+def test_a_calibration_is_made_anew_for_each_cut(model):
+    with unchecked_types(), pytest.raises(TypeError, match="need a function that cal"):
+        InTrainingReducer(
+            model,
+            torch.optim.SGD(model.parameters()),
+            EnergyTolerance(0.1),
+            every=1,
+            calibration=object(),
+        )

@@ -142,6 +142,9 @@ def calibrate(
     signs, whose covariance is the identity.
     """
     require_choice("calibrate", "gramians", gramians, GramianChoice)
+    if isinstance(batches, Tensor | Mapping):
+        msg = f"calibrate: got one batch, a {type(batches).__name__}, need several"
+        raise TypeError(f"{msg}: pass [batch]")
     layers = _selective_layers(model, filter_fn)
     kind = DataGramians if gramians == "data" else MeanFieldGramians
     gathered: dict[str, GramianAccumulator] = {name: kind() for name in layers}

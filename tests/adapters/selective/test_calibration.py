@@ -10,6 +10,7 @@ import hankelcut as hc
 from hankelcut.adapters import calibrate
 from hankelcut.nn import LRU
 from tests.adapters.stand_ins.fla import Mamba, Mamba2
+from tests.helpers import unchecked_types
 
 
 def seeded(kind, *sizes, dtype=torch.float64):
@@ -213,3 +214,10 @@ def test_nan_in_the_data_is_refused():
     inputs[0, 2, 1] = math.nan
     with pytest.raises(hc.CalibrationError, match="not finite"):
         calibrate(Mamba(3, 4), [inputs])
+
+
+def test_one_batch_is_not_several():
+    layer = torch.nn.Linear(2, 2)
+    for batch in (torch.zeros(3, 2), {"inputs": torch.zeros(3, 2)}):
+        with unchecked_types(), pytest.raises(TypeError, match=r"pass \[batch\]"):
+            calibrate(layer, batch)
